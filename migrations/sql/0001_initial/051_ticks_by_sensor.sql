@@ -1,0 +1,1 @@
+CREATE INDEX ticks_by_sensor ON runbell.ticks (sensor_name, tick_id)

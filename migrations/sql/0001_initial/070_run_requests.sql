@@ -1,0 +1,26 @@
+-- The queue: each row asks for one run.
+CREATE TABLE runbell.run_requests (
+    request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sensor_name text NOT NULL,
+    event_id bigint NOT NULL,
+    replay bigint NOT NULL DEFAULT 0,
+    ordinal integer NOT NULL,
+    target text NOT NULL,
+    job_name text NOT NULL,
+    code_location text,
+    run_key text,
+    partition_key text,
+    asset_selection jsonb,
+    run_config jsonb NOT NULL DEFAULT '{}',
+    tags jsonb NOT NULL DEFAULT '{}',
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'claimed', 'launched', 'failed', 'canceled')),
+    run_id text,
+    claimed_by text,
+    claimed_until timestamptz,
+    attempts integer NOT NULL DEFAULT 0,
+    error text,
+    due_at timestamptz,
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    launched_at timestamptz,
+    CONSTRAINT run_requests_once_per_evaluation UNIQUE (sensor_name, event_id, replay, ordinal)
+) WITH (fillfactor = 70)

@@ -1,0 +1,21 @@
+-- What a row of a `table` source says, as a row of runbell.runs.
+CREATE FUNCTION runbell.describe_table_run(
+    source text, run_id text, job_name text, status text, partition_key text, tags text, code_location text
+) RETURNS runbell.runs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    run runbell.runs;
+BEGIN
+    PERFORM runbell.refuse_bad_name('run id', describe_table_run.run_id);
+    run.source := describe_table_run.source;
+    run.run_id := describe_table_run.run_id;
+    run.job_name := coalesce(describe_table_run.job_name, '(unnamed)');
+    run.status := describe_table_run.status;
+    run.tags := runbell.read_object(describe_table_run.tags);
+    run.partition_key := coalesce(describe_table_run.partition_key, run.tags ->> 'dagster/partition');
+    run.code_location := describe_table_run.code_location;
+    RETURN run;
+END
+$$

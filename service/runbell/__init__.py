@@ -1,0 +1,39 @@
+"""Runbell answers run status changes: what sensors are written with.
+
+Example:
+    >>> import runbell
+    >>> @runbell.run_failure_sensor(monitored_jobs=["etl_*"])
+    ... def alert(context):
+    ...     context.log.error("%s failed: %s", context.dagster_run.job_name, context.failure_event.message)
+"""
+
+from runbell.core.contexts import RunFailureSensorContext, RunStatusSensorContext
+from runbell.core.declaring import run_failure_sensor, run_status_sensor
+from runbell.core.errors import DefinitionError, NotHereError, RunbellError
+from runbell.core.requests import RunRequest, SensorResult, SkipReason
+from runbell.core.retrying import RetryPolicy
+from runbell.core.selectors import CodeLocationSelector, JobSelector, RepositorySelector
+from runbell.core.sensors import DefaultSensorStatus, Sensor
+from runbell.core.statuses import DagsterRunStatus
+from runbell.testing import build_run_status_sensor_context
+
+__all__ = [
+    "CodeLocationSelector",
+    "DagsterRunStatus",
+    "DefaultSensorStatus",
+    "DefinitionError",
+    "JobSelector",
+    "NotHereError",
+    "RepositorySelector",
+    "RetryPolicy",
+    "RunFailureSensorContext",
+    "RunRequest",
+    "RunStatusSensorContext",
+    "RunbellError",
+    "Sensor",
+    "SensorResult",
+    "SkipReason",
+    "build_run_status_sensor_context",
+    "run_failure_sensor",
+    "run_status_sensor",
+]

@@ -1,0 +1,209 @@
+"""What a sensor's function is given: the run, the event, a log, and the few questions that can be asked beyond them."""
+
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
+
+from runbell.core.dagster_events import DagsterEvent, status_change, step_failure
+from runbell.core.errors import NotHereError
+from runbell.core.events import RunEvent, StepFailure
+from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts, RunStats
+from runbell.core.sensors import Sensor
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+# wait(function, *args) calls a function that gives an awaitable, from the sensor's thread, and gives what it comes to.
+Wait = Callable[..., Any]
+
+
+class Lookups(Protocol):
+    """What can be asked beyond the event. The store answers; nothing is awaited here."""
+
+    def run_by_id(self, run_id: str, source: str) -> Awaitable[RunFacts | None]:
+        """The run as it stands now; None if it is not known."""
+
+    def step_failures(self, source: str, run_id: str) -> Awaitable[Sequence[StepFailure]]:
+        """The failed steps of the run, in recorded order."""
+
+
+def cannot_wait(function: Callable[..., Any], *_: object) -> NoReturn:
+    """The Wait of `async def` sensors, where waiting would block every other one on the event loop.
+
+    Raises:
+        NotHereError: always; it names the awaitable form.
+    """
+    awaitable = {
+        "step_failures": "await context.aget_step_failure_events()",
+        "run_by_id": "await context.instance.aget_run_by_id(run_id) or .aget_run_stats(run_id)",
+    }.get(getattr(function, "__name__", ""), "the form of it that begins with 'a'")
+    raise NotHereError(f"an async def sensor cannot wait in a plain call: use {awaitable}")
+
+
+@dataclass(frozen=True, slots=True)
+class Then(Generic[Given, Made]):
+    """An awaitable whose result is what `made` makes of another's."""
+
+    awaitable: Awaitable[Given]
+    made: Callable[[Given], Made]
+
+    def __await__(self) -> Generator[Any, Any, Made]:
+        return self.made((yield from self.awaitable.__await__()))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The few questions of a DagsterInstance that Runbell answers, each also as an awaitable with the prefix `a`.
+
+    Raises:
+        NotHereError: for any other attribute; it names it.
+    """
+
+    source: str
+    lookups: Lookups
+    wait: Wait
+
+    def get_run_by_id(self, run_id: str) -> DagsterRun | None:
+        """The run as it stands now; None if it is not known."""
+        return _run(self.wait(self.lookups.run_by_id, run_id, self.source))
+
+    def aget_run_by_id(self, run_id: str) -> Awaitable[DagsterRun | None]:
+        """The same, to be awaited."""
+        return Then(self.lookups.run_by_id(run_id, self.source), _run)
+
+    def get_run_stats(self, run_id: str) -> RunStats:
+        """The run's times as they stand now, None where not known."""
+        return _stats(run_id, self.wait(self.lookups.run_by_id, run_id, self.source))
+
+    def aget_run_stats(self, run_id: str) -> Awaitable[RunStats]:
+        """The same, to be awaited."""
+        return Then(self.lookups.run_by_id(run_id, self.source), lambda facts: _stats(run_id, facts))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NotHereError(
+            f"context.instance.{name} is not here: the instance answers get_run_by_id and get_run_stats"
+            " (in async def sensors aget_run_by_id and aget_run_stats)"
+        )
+
+
+class Resources:
+    """Stands where Dagster's contexts have their resources: Runbell injects none."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NotHereError(
+            f"context.resources.{name} is not here: resources are not injected;"
+            " make what you need in the sensor's module"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatusSensorContext:
+    """What a sensor's function is given for one event.
+
+    Attributes:
+        sensor_name: the sensor's identity.
+        dagster_run: the run as it stood when its status changed.
+        dagster_event: the change.
+        instance: a few questions about runs.
+        log: a logger; its lines carry the sensor and the run.
+        partition_key: the run's, or None.
+
+    Example:
+        >>> from runbell import build_run_status_sensor_context
+        >>> build_run_status_sensor_context(job_name="etl", status="SUCCESS").dagster_run.job_name
+        'etl'
+    """
+
+    sensor_name: str
+    dagster_run: Any
+    dagster_event: Any
+    instance: Any
+    log: Any
+    step_failures: Callable[[], Sequence[Any]]
+    astep_failures: Callable[[], Awaitable[Sequence[Any]]]
+    given_partition_key: str | None = None
+
+    @property
+    def partition_key(self) -> str | None:
+        return self.given_partition_key or self.dagster_run.tags.get(PARTITION_TAG)
+
+    @property
+    def resources(self) -> Resources:
+        return Resources()
+
+    @property
+    def failure_event(self) -> Any:
+        """The failure. Also here, where Dagster has it on failure sensors only.
+
+        Raises:
+            NotHereError: the event is no failure.
+        """
+        if not getattr(self.dagster_event, "is_failure", True):
+            raise NotHereError(
+                f"context.failure_event is not here: run {self.dagster_run.run_id} did not fail, its event is"
+                f" {self.dagster_event.event_type_value}; context.dagster_event has it"
+            )
+        return self.dagster_event
+
+    def get_step_failure_events(self) -> list[Any]:
+        """The run's failed steps, each with step_key, message and event_specific_data.error; for `def` sensors."""
+        return list(self.step_failures())
+
+    def aget_step_failure_events(self) -> Awaitable[list[Any]]:
+        """The same, to be awaited in `async def` sensors."""
+        return Then(self.astep_failures(), list)
+
+    def for_run_failure(self) -> "RunFailureSensorContext":
+        """The same context for a failure sensor."""
+        return RunFailureSensorContext(**self.__dict__)
+
+
+class RunFailureSensorContext(RunStatusSensorContext):
+    """What a failure sensor's function is given: `failure_event` is always there.
+
+    Example:
+        >>> from runbell import build_run_status_sensor_context
+        >>> context = build_run_status_sensor_context(job_name="etl", status="FAILURE", message="no space left")
+        >>> context.for_run_failure().failure_event.message
+        'no space left'
+    """
+
+    @property
+    def failure_event(self) -> Any:
+        return self.dagster_event
+
+    def for_run_failure(self) -> "RunFailureSensorContext":
+        return self
+
+
+def build_context(
+    sensor: Sensor, sensor_name: str, event: RunEvent, *, log: Any, lookups: Lookups, wait: Wait
+) -> RunStatusSensorContext:
+    """The context of one evaluation; a RunFailureSensorContext for a failure sensor."""
+
+    def made(failures: Sequence[StepFailure]) -> list[DagsterEvent]:
+        return [step_failure(event, failure) for failure in failures]
+
+    kind = RunFailureSensorContext if sensor.is_failure else RunStatusSensorContext
+    return kind(
+        sensor_name=sensor_name,
+        dagster_run=DagsterRun(RunFacts.of(event)),
+        dagster_event=status_change(event),
+        instance=Instance(event.source, lookups, wait),
+        log=log,
+        step_failures=lambda: made(wait(lookups.step_failures, event.source, event.run_id)),
+        astep_failures=lambda: Then(lookups.step_failures(event.source, event.run_id), made),
+        given_partition_key=event.partition_key,
+    )
+
+
+def _run(facts: RunFacts | None) -> DagsterRun | None:
+    return None if facts is None else DagsterRun(facts)
+
+
+def _stats(run_id: str, facts: RunFacts | None) -> RunStats:
+    if facts is None:
+        return RunStats(run_id=run_id)
+    return RunStats(run_id=run_id, start_time=facts.started_at, end_time=facts.ended_at)

@@ -1,0 +1,193 @@
+"""The decorators that make sensors of functions. Every mistake is found here, at import."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypedDict, Unpack, overload
+
+from runbell.core.arguments import Arguments
+from runbell.core.errors import DefinitionError
+from runbell.core.retrying import RetryPolicy
+from runbell.core.sensors import DefaultSensorStatus, Function, Sensor, is_async
+from runbell.core.signatures import name_of, refuse_what_is_no_function, takes_context
+from runbell.core.text import shown
+
+ASYNC_CONCURRENCY = 16
+
+Decorator = Callable[[Function], Sensor]
+
+
+class Declared(TypedDict, total=False):
+    """What both decorators take by name; everything may be left out or None.
+
+    Attributes:
+        name: the sensor's; else the function's.
+        description: for people; else the first line of the function's docstring.
+        monitored_jobs: jobs, names, globs (`"etl_*"`), `"location:job"`, selectors; else every job.
+        monitor_all_code_locations: watch the runs of every code location.
+        request_job, request_jobs: the job, or the jobs, that it may request.
+        default_status: whether it runs until an operator starts or stops it.
+        minimum_interval_seconds: Dagster's polling cadence; accepted, and not needed here.
+        tags, metadata: of the sensor, for people.
+        retry: how a failed evaluation is tried again.
+        max_concurrent: evaluations at once; else 1 for `def` and 16 for `async def`.
+        react_to_own_runs: also answer events of runs that this sensor requested.
+    """
+
+    name: str | None
+    description: str | None
+    monitored_jobs: Iterable[Any] | None
+    monitor_all_code_locations: bool | None
+    request_job: Any
+    request_jobs: Iterable[Any] | None
+    default_status: DefaultSensorStatus | None
+    minimum_interval_seconds: float | None
+    tags: Mapping[str, Any] | None
+    metadata: Mapping[str, Any] | None
+    retry: RetryPolicy | None
+    max_concurrent: int | None
+    react_to_own_runs: bool | None
+
+
+# Names that people give, and what they mean by them.
+MEANT = {
+    "job_selection": "monitored_jobs",
+    "monitored_job_name": "monitored_jobs",
+    "monitored_job": "monitored_jobs",
+    "monitor_all_repositories": "monitor_all_code_locations",
+    "request_job_name": "request_job",
+    "request_job_names": "request_jobs",
+    "job": "request_job",
+    "jobs": "request_jobs",
+    "run_statuses": "run_status",
+    "status": "run_status",
+    "pipeline_run_status": "run_status",
+    "retry_policy": "retry",
+}
+
+
+def run_status_sensor(
+    run_status: Any = None,
+    *more: object,
+    **declared: Unpack[Declared],
+) -> Decorator:
+    """Makes a sensor of a function: it is called for each run that reaches one of the statuses.
+
+    Args:
+        run_status: one status or several; members of DagsterRunStatus, or any status as text.
+        declared: see `Declared`.
+
+    Raises:
+        DefinitionError: a mistake in the arguments or in the function's signature, when the function is decorated.
+
+    Example:
+        >>> @run_status_sensor("SUCCESS", monitored_jobs=["etl_*"], request_job="publish_report")
+        ... def publish(context):
+        ...     '''Publishes what has been loaded.'''
+        >>> publish.name, publish.statuses, publish.request_jobs
+        ('publish', frozenset({'SUCCESS'}), ('publish_report',))
+    """
+
+    def decorate(function: Function) -> Sensor:
+        if more:
+            raise DefinitionError(
+                f"sensor {shown(getattr(function, '__name__', function))}: run_status takes one argument, and"
+                f" {shown(more[0])} is a second: give several statuses as a list, and everything else by name"
+            )
+        return _sensor("run_status_sensor", function, {**declared, "run_status": run_status}, is_failure=False)
+
+    if _is_bare(run_status):
+        raise DefinitionError(
+            f"sensor {run_status.__name__!r}: run_status is missing:"
+            " write @run_status_sensor(run_status=DagsterRunStatus.SUCCESS)"
+        )
+    return decorate
+
+
+@overload
+def run_failure_sensor(function: Function, /) -> Sensor: ...
+@overload
+def run_failure_sensor(name: str | None = None, /, **declared: Unpack[Declared]) -> Decorator: ...
+def run_failure_sensor(given: Function | str | None = None, /, **declared: Unpack[Declared]) -> Sensor | Decorator:
+    """Makes a sensor of a function: it is called for each run that fails. With or without arguments.
+
+    Args:
+        given: the function, when used bare; or the sensor's name.
+        declared: see `Declared`.
+
+    Raises:
+        DefinitionError: a mistake in the arguments or in the function's signature, when the function is decorated.
+
+    Example:
+        >>> @run_failure_sensor
+        ... def alert(context):
+        ...     print(context.failure_event.message)
+        >>> alert.name, alert.statuses
+        ('alert', frozenset({'FAILURE'}))
+    """
+
+    def decorate(function: Function) -> Sensor:
+        arguments: dict[str, Any] = {**declared} if given is None else {"name": given, **declared}
+        if "run_status" in arguments:
+            raise Arguments(name_of(function, None), arguments).wrong(
+                "run_status", "is not for run_failure_sensor, which watches FAILURE: use run_status_sensor"
+            )
+        return _sensor("run_failure_sensor", function, arguments | {"run_status": "FAILURE"}, is_failure=True)
+
+    if given is None or isinstance(given, str):
+        return decorate
+    return _sensor("run_failure_sensor", given, {**declared, "run_status": "FAILURE"}, is_failure=True)
+
+
+def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_failure: bool) -> Sensor:
+    refuse_what_is_no_function(decorator, function)
+    name = name_of(function, given.get("name"))
+    arguments = Arguments(name, given)
+    _refuse_unknown(arguments)
+    if given.get("run_status") is None:
+        raise arguments.wrong("run_status", "is missing: give a status, such as DagsterRunStatus.SUCCESS")
+    waits = is_async(function)
+    return Sensor(
+        name=name,
+        function=function,
+        statuses=arguments.statuses(),
+        jobs=arguments.jobs(),
+        monitor_all_code_locations=arguments.flag("monitor_all_code_locations"),
+        request_jobs=arguments.targets(),
+        description=arguments.text("description") or _first_line(function),
+        default_status=arguments.default_status(),
+        minimum_interval_seconds=arguments.seconds("minimum_interval_seconds"),
+        tags=arguments.mapping("tags"),
+        metadata=arguments.mapping("metadata"),
+        retry=arguments.retry(),
+        max_concurrent=arguments.concurrency(ASYNC_CONCURRENCY if waits else 1),
+        react_to_own_runs=arguments.flag("react_to_own_runs"),
+        is_failure=is_failure,
+        is_async=waits,
+        takes_context=takes_context(function, name),
+    )
+
+
+def _refuse_unknown(arguments: Arguments) -> None:
+    known = {"run_status", *Declared.__annotations__}
+    for argument in arguments.given:
+        if argument in known:
+            continue
+        if argument == "required_resource_keys":
+            raise arguments.wrong(argument, "is not an argument: resources are not injected; leave it out")
+        raise arguments.wrong(argument, f"is not an argument: {_meant(argument, sorted(known))}")
+
+
+def _meant(argument: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    meant = MEANT.get(argument) or next(iter(get_close_matches(argument, known, n=1)), None)
+    return f"write {meant}=" if meant else f"there are {', '.join(known)}"
+
+
+def _is_bare(given: object) -> bool:
+    """Was the decorator put on a function without being called?"""
+    return callable(given) and hasattr(given, "__name__") and not isinstance(given, type)
+
+
+def _first_line(function: Function) -> str | None:
+    lines = (getattr(function, "__doc__", None) or "").strip().splitlines()
+    return lines[0].strip() if lines else None

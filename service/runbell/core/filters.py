@@ -1,0 +1,90 @@
+"""Which events a sensor asks for: statuses, jobs, code locations. Plain data, so that it can be stored and compared."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from runbell.core.events import RunEvent
+
+
+@dataclass(frozen=True, slots=True)
+class JobPattern:
+    """A job to watch: name or glob, in one code location (name or glob) or, with None, within the sensor's scope."""
+
+    job_name: str = "*"
+    code_location: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "JobPattern":
+        """From `"job"`, `"etl_*"` or `"location:job"`."""
+        location, colon, job = text.partition(":")
+        return cls(job, location) if colon else cls(text)
+
+    @property
+    def exact(self) -> bool:
+        """Can an index on the job's name find it?"""
+        return not any(mark in self.job_name for mark in "*?[")
+
+    def matches(self, job_name: str, code_location: str | None) -> bool:
+        if not fnmatchcase(job_name, self.job_name):
+            return False
+        return self.code_location is None or (
+            code_location is not None and fnmatchcase(code_location, self.code_location)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a sensor asks for.
+
+    Attributes:
+        statuses: in upper case.
+        jobs: None watches every job.
+        scope: the code location that unqualified jobs are watched in; None watches all.
+        own_runs: does it also react to runs that it requested itself?
+    """
+
+    statuses: frozenset[str]
+    jobs: tuple[JobPattern, ...] | None = None
+    scope: str | None = None
+    own_runs: bool = False
+
+    def matches(self, event: RunEvent, sensor_name: str) -> bool:
+        """Does this event reach the sensor of this name?"""
+        if event.status not in self.statuses or (event.requester == sensor_name and not self.own_runs):
+            return False
+        in_scope = self.scope is None or event.code_location in {None, self.scope}
+        if self.jobs is None:
+            return in_scope
+        return any(
+            pattern.matches(event.job_name, event.code_location)
+            for pattern in self.jobs
+            if in_scope or pattern.code_location is not None
+        )
+
+    def exact_jobs(self) -> frozenset[str] | None:
+        """The job names that alone can match; None if that cannot be told by name."""
+        if self.jobs is None or not all(pattern.exact for pattern in self.jobs):
+            return None
+        return frozenset(pattern.job_name for pattern in self.jobs)
+
+    def to_dict(self) -> dict[str, object]:
+        """The stored form; equal filters have equal forms."""
+        return {
+            "statuses": sorted(self.statuses),
+            "jobs": None
+            if self.jobs is None
+            else sorted(([p.job_name, p.code_location] for p in self.jobs), key=lambda p: (p[0], p[1] or "")),
+            "scope": self.scope,
+            "own_runs": self.own_runs,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, object]) -> "Filter":
+        """Back from the stored form."""
+        statuses, jobs, scope = stored["statuses"], stored["jobs"], stored["scope"]
+        return cls(
+            statuses=frozenset(statuses if isinstance(statuses, list) else ()),
+            jobs=tuple(JobPattern(*pattern) for pattern in jobs) if isinstance(jobs, list) else None,
+            scope=scope if isinstance(scope, str) else None,
+            own_runs=bool(stored["own_runs"]),
+        )

@@ -1,0 +1,129 @@
+"""A sensor: a function together with the events that it answers. A value; making one registers nothing."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from runbell.core.filters import Filter, JobPattern
+from runbell.core.retrying import RetryPolicy
+
+Function = Callable[..., Any]
+
+
+class DefaultSensorStatus(Enum):
+    """Whether a sensor runs as long as no operator has started or stopped it.
+
+    Example:
+        >>> DefaultSensorStatus.STOPPED.value
+        'STOPPED'
+    """
+
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Sensor:
+    """What `run_status_sensor` and `run_failure_sensor` make of a function. Calling it calls the function.
+
+    Attributes:
+        statuses: in upper case.
+        jobs: what it watches; None watches every job of its scope.
+        request_jobs: where its requests may go, each as `"job"` or `"location:job"`.
+        max_concurrent: how many of its evaluations may run at once.
+        is_failure: does its function get a RunFailureSensorContext?
+
+    Example:
+        >>> sensor = Sensor(name="greet", function=lambda: "hello", statuses=frozenset({"SUCCESS"}))
+        >>> sensor(), sensor.identity("warehouse")
+        ('hello', 'warehouse:greet')
+    """
+
+    name: str
+    function: Function
+    statuses: frozenset[str]
+    jobs: tuple[JobPattern, ...] | None = None
+    monitor_all_code_locations: bool = False
+    request_jobs: tuple[str, ...] = ()
+    description: str | None = None
+    default_status: DefaultSensorStatus | None = None
+    minimum_interval_seconds: float | None = None
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    max_concurrent: int = 1
+    react_to_own_runs: bool = False
+    is_failure: bool = False
+    is_async: bool = False
+    takes_context: bool = False
+
+    def __post_init__(self) -> None:
+        # The name and the docstring stay usable, and `inspect.signature` finds the function's own.
+        for attribute in functools.WRAPPER_ASSIGNMENTS:
+            if hasattr(self.function, attribute):
+                object.__setattr__(self, attribute, getattr(self.function, attribute))
+        object.__setattr__(self, "__wrapped__", self.function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Sensor {self.name!r} at {self.declared_at}>"
+
+    def evaluate(self, context: object) -> Any:
+        """Calls the function with the context, or without if it takes none."""
+        return self.function(context) if self.takes_context else self.function()
+
+    def filter(self, code_location: str | None) -> Filter:
+        """Which events it answers, deployed in this code location."""
+        scope = None if self.monitor_all_code_locations else code_location
+        return Filter(self.statuses, self.jobs, scope, self.react_to_own_runs)
+
+    def identity(self, code_location: str | None) -> str:
+        """Its name in the database: unique over all that are deployed there."""
+        return self.name if code_location is None else f"{code_location}:{self.name}"
+
+    @property
+    def module(self) -> str:
+        """The module that its function comes from."""
+        return str(getattr(innermost(self.function), "__module__", None) or "?")
+
+    @property
+    def file(self) -> str | None:
+        """The file that its function comes from, where Python knows it."""
+        code = code_of(self.function)
+        return None if code is None else str(code.co_filename)
+
+    @property
+    def declared_at(self) -> str:
+        """`file:line` of its function, or else its module."""
+        code = code_of(self.function)
+        return self.module if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def innermost(function: Any) -> Any:
+    """The function inside partials and wrappers."""
+    while True:
+        inner = function.func if isinstance(function, functools.partial) else getattr(function, "__wrapped__", None)
+        if inner is None:
+            return function
+        function = inner
+
+
+def code_of(function: Any) -> Any | None:
+    """The code of a function or of a callable object; None for what is not written in Python."""
+    function = innermost(function)
+    return getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+
+
+def is_async(function: Any) -> bool:
+    """Does calling it need an event loop?"""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return any(
+        inspect.iscoroutinefunction(form) or inspect.isasyncgenfunction(form)
+        for form in (function, type(function).__call__)
+    )

@@ -1,0 +1,244 @@
+"""What sensor authors test with: made-up events, contexts for them, and a sensor's evaluation without a database."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict, Unpack
+
+from runbell.core.contexts import RunStatusSensorContext, build_context, cannot_wait
+from runbell.core.events import RunEvent, StepFailure
+from runbell.core.outcomes import conclude, conclude_raised
+from runbell.core.requests import Conclusion, RequestDraft, RunRequest
+from runbell.core.runs import RunFacts
+from runbell.core.sensors import Sensor
+
+MAX_REQUESTS = 10_000
+A_MOMENT = 1_767_225_600.0  # 2026-01-01 00:00 UTC
+
+
+class Happened(TypedDict, total=False):
+    """What happened, in the test's story; everything may be left out.
+
+    Attributes:
+        status: a member of DagsterRunStatus, or text.
+        error: of a failure: a text, or `{"message": ..., "cls_name": ..., "stack": [...], "cause": {...}}`.
+        step_failures: step keys with their errors, each given like `error`.
+        recorded_at, started_at, ended_at: seconds since 1970.
+    """
+
+    job_name: str
+    status: Any
+    run_id: str
+    code_location: str | None
+    partition_key: str | None
+    tags: Mapping[str, Any]
+    run_config: Mapping[str, Any]
+    message: str | None
+    error: str | Mapping[str, Any] | None
+    step_failures: Mapping[str, str | Mapping[str, Any]]
+    recorded_at: float
+    started_at: float | None
+    ended_at: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What came of an evaluation.
+
+    Attributes:
+        outcome: requested, acted, skipped or failed; or ignored, when the sensor does not watch such an event.
+        requests: as they would stand in the queue, with Runbell's own tags.
+        reason: of a skip.
+        error: of a failure: a sentence or a traceback.
+    """
+
+    outcome: str
+    requests: tuple[RunRequest, ...] = field(default=())
+    reason: str | None = None
+    error: str | None = None
+
+
+def made_up_event(**happened: Unpack[Happened]) -> RunEvent:
+    """An event that nobody recorded.
+
+    Example:
+        >>> made_up_event(job_name="etl", status="failure").status
+        'FAILURE'
+    """
+    _refuse_unknown(happened)
+    status = happened.get("status", "SUCCESS")
+    native = str(getattr(status, "value", status))
+    error = happened.get("error")
+    recorded_at = happened.get("recorded_at", A_MOMENT)
+    return RunEvent(
+        event_id=1,
+        xid=1,
+        source=happened.get("source", "test"),
+        run_id=happened.get("run_id", "a-run"),
+        job_name=happened.get("job_name", "a_job"),
+        code_location=happened.get("code_location"),
+        status=native.upper(),
+        native_status=native,
+        partition_key=happened.get("partition_key"),
+        tags=json.dumps(dict(happened.get("tags", {}))),
+        message=happened.get("message"),
+        error=None if error is None else json.dumps(error),
+        recorded_at=recorded_at,
+        run_config=json.dumps(dict(happened.get("run_config", {}))),
+        created_at=recorded_at,
+        started_at=happened.get("started_at", recorded_at),
+        ended_at=happened.get("ended_at", recorded_at),
+    )
+
+
+def build_run_status_sensor_context(
+    sensor_name: str = "a_sensor",
+    dagster_event: Any = None,
+    dagster_instance: Any = None,
+    dagster_run: Any = None,
+    **happened: Unpack[Happened],
+) -> RunStatusSensorContext:
+    """A context to call a sensor with: from what happened, or from objects of one's own as in Dagster.
+
+    Args:
+        sensor_name: what `context.sensor_name` says.
+        dagster_event, dagster_instance, dagster_run: used as they are, in place of made-up ones.
+        happened: see `Happened`.
+
+    Example:
+        >>> context = build_run_status_sensor_context(job_name="etl", status="FAILURE", message="no space left")
+        >>> context.for_run_failure().failure_event.message
+        'no space left'
+    """
+    event = made_up_event(**happened)
+    sensor = Sensor(name=sensor_name, function=print, statuses=frozenset({event.status}))
+    made = build_context(sensor, sensor_name, event, log=_log(sensor_name), lookups=_Story(event, happened), wait=_wait)
+    return RunStatusSensorContext(
+        sensor_name=sensor_name,
+        dagster_run=dagster_run or made.dagster_run,
+        dagster_event=dagster_event or made.dagster_event,
+        instance=dagster_instance or made.instance,
+        log=made.log,
+        step_failures=made.step_failures,
+        astep_failures=made.astep_failures,
+        given_partition_key=event.partition_key,
+    )
+
+
+def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
+    """Evaluates a sensor for a made-up event as the daemon would: `def` in a thread, `async def` on an event loop.
+
+    Args:
+        sensor: what a decorator made.
+        happened: see `Happened`; the status may be left out if the sensor watches only one.
+
+    Raises:
+        ValueError: the status is missing.
+
+    Example:
+        >>> import runbell
+        >>> @runbell.run_status_sensor(runbell.DagsterRunStatus.SUCCESS, monitored_jobs=["extract"], request_job="load")
+        ... def load_after_extract(context):
+        ...     return runbell.RunRequest(run_key=context.dagster_run.run_id)
+        >>> evaluated = evaluate(load_after_extract, job_name="extract", run_id="r1")
+        >>> evaluated.outcome, evaluated.requests[0].run_key
+        ('requested', 'r1')
+        >>> evaluate(load_after_extract, job_name="another").outcome
+        'ignored'
+    """
+    if "status" not in happened:
+        if len(sensor.statuses) > 1:
+            raise ValueError(f"sensor {sensor.name!r} watches {', '.join(sorted(sensor.statuses))}: say which status=")
+        happened["status"] = min(sensor.statuses)
+    event = made_up_event(**happened)
+    if not sensor.filter(None).matches(event, sensor.name):
+        return Evaluated("ignored")
+    concluded = _in_a_thread(lambda: _conclusion(sensor, event, happened))
+    return Evaluated(concluded.outcome, tuple(map(_request, concluded.requests)), concluded.reason, concluded.error)
+
+
+class _Story:
+    """Answers a context's questions from what the test said."""
+
+    def __init__(self, event: RunEvent, happened: Happened) -> None:
+        self._event = event
+        self._failures = happened.get("step_failures", {})
+
+    async def run_by_id(self, run_id: str, source: str) -> RunFacts | None:
+        return RunFacts.of(self._event) if (source, run_id) == self._event.run else None
+
+    async def step_failures(self, source: str, run_id: str) -> Sequence[StepFailure]:
+        failures = self._failures if (source, run_id) == self._event.run else {}
+        return [
+            StepFailure(step_key, f'Execution of step "{step_key}" failed.', json.dumps(error), self._event.recorded_at)
+            for step_key, error in failures.items()
+        ]
+
+
+def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusion:
+    wait = cannot_wait if sensor.is_async else _wait
+    context = build_context(
+        sensor, sensor.name, event, log=_log(sensor.name), lookups=_Story(event, happened), wait=wait
+    )
+    try:
+        returned = _awaited(sensor, context) if sensor.is_async else _drained(sensor.evaluate(context))
+    except Exception as error:  # noqa: BLE001 - whatever the function raises is its failure
+        return conclude_raised(error, sensor)
+    return conclude(sensor, sensor.name, event, returned, max_requests=MAX_REQUESTS)
+
+
+def _awaited(sensor: Sensor, context: RunStatusSensorContext) -> object:
+    import asyncio
+
+    async def answer() -> object:
+        given = sensor.evaluate(context)
+        if isinstance(given, AsyncIterator):
+            return [item async for item in given]
+        return _drained(await given)
+
+    return asyncio.run(answer())
+
+
+def _drained(returned: object) -> object:
+    return list(returned) if isinstance(returned, Iterator) else returned
+
+
+def _wait(function: Callable[..., Any], *arguments: Any) -> Any:
+    import asyncio
+
+    async def answer() -> Any:
+        return await function(*arguments)
+
+    return asyncio.run(answer())
+
+
+def _in_a_thread(work: Callable[[], Conclusion]) -> Conclusion:
+    """As in the daemon, no event loop runs in the thread that calls a `def` sensor, whatever runs in the test's own."""
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, work).result()
+
+
+def _request(draft: RequestDraft) -> RunRequest:
+    return RunRequest(
+        run_key=draft.run_key,
+        run_config=json.loads(draft.run_config),
+        tags=json.loads(draft.tags),
+        job_name=draft.job_name,
+        asset_selection=None if draft.asset_selection is None else json.loads(draft.asset_selection),
+        partition_key=draft.partition_key,
+    )
+
+
+def _log(sensor_name: str) -> logging.Logger:
+    return logging.getLogger(f"runbell.sensors.{sensor_name}")
+
+
+def _refuse_unknown(happened: Iterable[str]) -> None:
+    unknown = sorted(set(happened) - Happened.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"{', '.join(unknown)}: not among {', '.join(sorted(Happened.__annotations__))}")

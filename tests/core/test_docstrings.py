@@ -1,0 +1,26 @@
+"""The examples in docstrings run."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import runbell.core
+import runbell.testing
+
+MODULES = [
+    "runbell",
+    "runbell.testing",
+    "runbell.ops.loading",
+    "runbell.ops.import_failures",
+    "runbell.ops.folders",
+    *(f"runbell.core.{found.name}" for found in pkgutil.iter_modules(runbell.core.__path__)),
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_example_gives_what_it_says(name):
+    failed, _ = doctest.testmod(importlib.import_module(name))
+
+    assert failed == 0

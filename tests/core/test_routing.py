@@ -1,0 +1,70 @@
+"""The index finds exactly the sensors that asking each of them would find."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runbell.core.events import RunEvent
+from runbell.core.filters import Filter, JobPattern
+from runbell.core.places import Snapshot
+from runbell.core.routing import Routes, Subscription
+
+jobs = st.sampled_from(["etl", "etl_a", "etl_b", "report"])
+locations = st.sampled_from([None, "eu", "us"])
+statuses = st.sampled_from(["SUCCESS", "FAILURE", "ODD"])
+patterns = st.builds(JobPattern, st.sampled_from(["etl", "etl_*", "*", "report", "e?l"]), locations)
+filters = st.builds(
+    Filter,
+    statuses=st.frozensets(statuses, min_size=1),
+    jobs=st.none() | st.lists(patterns, min_size=1, max_size=3).map(tuple),
+    scope=locations,
+    own_runs=st.booleans(),
+)
+snapshots = st.integers(5, 15).map(lambda xmax: Snapshot(xmax, xmax))
+subscriptions = st.builds(Subscription, filters, st.none() | filters, snapshots)
+
+
+def made(job: str, location: str | None, status: str, requester: str | None, xid: int) -> RunEvent:
+    return RunEvent(1, xid, "sql", "r", job, location, status, status, None, "{}", None, None, 0.0, requester=requester)
+
+
+events = st.builds(made, jobs, locations, statuses, st.sampled_from([None, "a", "b"]), st.integers(3, 20))
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), subscriptions), events)
+def test_the_index_finds_what_asking_everybody_finds(offered: dict[str, Subscription], event: RunEvent) -> None:
+    asked = {name for name, subscription in offered.items() if subscription.matches(event, name)}
+    found = Routes(offered).wanted_by(event)
+
+    assert set(found) == asked
+    assert len(found) == len(asked)
+
+
+@given(filters)
+def test_a_filter_survives_being_stored(wanted: Filter) -> None:
+    stored = Filter.from_dict(wanted.to_dict())
+
+    assert stored.to_dict() == wanted.to_dict()
+
+
+def test_a_changed_filter_applies_from_the_moment_that_it_is_deployed() -> None:
+    changed = Subscription(Filter(frozenset({"SUCCESS"})), Filter(frozenset({"FAILURE"})), Snapshot(10, 10))
+
+    assert changed.matches(made("j", None, "FAILURE", None, 9), "s")
+    assert not changed.matches(made("j", None, "SUCCESS", None, 9), "s")
+    assert changed.matches(made("j", None, "SUCCESS", None, 10), "s")
+    assert not changed.matches(made("j", None, "FAILURE", None, 10), "s")
+
+
+def test_a_run_that_names_no_location_is_in_everybodys_scope() -> None:
+    scoped = {"s": Subscription(Filter(frozenset({"SUCCESS"}), scope="eu"))}
+
+    assert Routes(scoped).wanted_by(made("j", None, "SUCCESS", None, 9)) == ["s"]
+    assert Routes(scoped).wanted_by(made("j", "us", "SUCCESS", None, 9)) == []
+
+
+def test_a_sensor_does_not_see_runs_that_it_requested_itself_unless_it_asks_to() -> None:
+    own = made("j", None, "SUCCESS", "s", 9)
+
+    assert not Filter(frozenset({"SUCCESS"})).matches(own, "s")
+    assert Filter(frozenset({"SUCCESS"}), own_runs=True).matches(own, "s")
+    assert Filter(frozenset({"SUCCESS"})).matches(own, "another")
