@@ -1,0 +1,85 @@
+"""Reads for sensors that are behind, once for each group of equal places, until they can join the tail."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from anyio.abc import TaskGroup
+
+from runbell.core.places import Place
+from runbell.core.routing import Routes
+from runbell.engine.committer import Committer
+from runbell.engine.tail import hand_out
+from runbell.engine.term import Held
+from runbell.store.connections import Pool
+from runbell.store.events import read_events
+
+PAGE = 1000
+# Members that have no room for so long are left behind by the others and read by themselves from there.
+PATIENCE_SECONDS = 0.05
+
+
+class Backlog:
+    """Starts a reader for each group of sensors that stand at one place."""
+
+    def __init__(
+        self, tasks: TaskGroup, pool: Pool, committer: Committer, join: Callable[[Iterable[Held]], None]
+    ) -> None:
+        self._tasks = tasks
+        self._pool = pool
+        self._committer = committer
+        self._join = join
+        self._gone: set[Held] = set()
+
+    def start(self, members: Iterable[Held]) -> None:
+        """Catch these up, grouped by place."""
+        cohorts: dict[Place, list[Held]] = {}
+        for held in members:
+            cohorts.setdefault(held.progress.ahead, []).append(held)
+        for cohort in cohorts.values():
+            self._tasks.start_soon(self._catch_up, cohort)
+
+    def forget(self, held: Held) -> None:
+        """This sensor is no longer ours."""
+        self._gone.add(held)
+
+    async def _catch_up(self, cohort: list[Held]) -> None:
+        """Read page by page while there is room, until the end of what was visible when this began."""
+        while cohort := await self._with_room(cohort):
+            members = {held.sensor_name: held for held in cohort}
+            routes = Routes({name: held.subscription for name, held in members.items()})
+            place = cohort[0].progress.ahead
+            page = await read_events(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), scanned=PAGE)
+            hand_out(page, members, routes)
+            for held in cohort:
+                held.progress.ahead = page.end
+            if not page.full:
+                self._join(self._still_ours(cohort))
+                return
+
+    async def _with_room(self, cohort: Sequence[Held]) -> list[Held]:
+        """Those that can take another page. The slow ones are split off, so that they hold up nobody."""
+        cohort = self._still_ours(cohort)
+        waited = False
+        while cohort and not all(held.has_room for held in cohort):
+            ready = [held for held in cohort if held.has_room]
+            if waited and ready:
+                self._tasks.start_soon(self._catch_up, [held for held in cohort if not held.has_room])
+                return ready
+            await self._committer.next_settled(PATIENCE_SECONDS)
+            waited = True
+            cohort = self._still_ours(cohort)
+        return list(cohort)
+
+    def _still_ours(self, cohort: Sequence[Held]) -> list[Held]:
+        return [held for held in cohort if held not in self._gone]
+
+
+def _jobs(cohort: Sequence[Held]) -> list[str] | None:
+    """The only job names that matter to anybody here; None if that cannot be told by name."""
+    names: set[str] = set()
+    for held in cohort:
+        for wanted in held.subscription.filters():
+            jobs = wanted.exact_jobs()
+            if jobs is None:
+                return None
+            names |= jobs
+    return sorted(names)

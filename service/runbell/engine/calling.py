@@ -1,0 +1,61 @@
+"""Calls a sensor function: coroutines on the event loop, plain functions in a thread, generators drained there."""
+
+import inspect
+from collections.abc import AsyncIterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import anyio
+from anyio import CapacityLimiter, from_thread, to_thread
+
+from runbell.core.sensors import Sensor
+
+
+async def call(
+    sensor: Sensor, context: object, *, threads: CapacityLimiter, timeout: float, max_requests: int
+) -> object:
+    """What the function returned; what a generator yielded comes as a list.
+
+    Raises:
+        TimeoutError: it took longer than `timeout` seconds. A thread cannot be stopped: it is left to itself.
+        BaseException: whatever the function raised.
+    """
+    arguments = (context,) if sensor.takes_context else ()
+    with anyio.fail_after(timeout):
+        if sensor.is_async:
+            return await _on_the_loop(sensor, arguments, max_requests)
+        plain = partial(_in_a_thread, sensor, arguments, max_requests)
+        return await to_thread.run_sync(plain, abandon_on_cancel=True, limiter=threads)
+
+
+async def _on_the_loop(sensor: Sensor, arguments: tuple[object, ...], max_requests: int) -> object:
+    returned = sensor.function(*arguments)
+    if inspect.isawaitable(returned):
+        returned = await returned
+    if isinstance(returned, AsyncIterable):
+        return await _drained(returned, max_requests)
+    return _listed(returned, max_requests)
+
+
+def _in_a_thread(sensor: Sensor, arguments: tuple[object, ...], max_requests: int) -> object:
+    return _listed(sensor.function(*arguments), max_requests)
+
+
+async def _drained(yielded: AsyncIterable[Any], max_requests: int) -> list[Any]:
+    found: list[Any] = []
+    async for answer in yielded:
+        found.append(answer)
+        if len(found) > max_requests:
+            break
+    return found
+
+
+def _listed(returned: object, max_requests: int) -> object:
+    """What an iterator yields as a list, one longer than allowed at most: draining it runs the author's code."""
+    return list(islice(returned, max_requests + 1)) if isinstance(returned, Iterator) else returned
+
+
+def wait_in_thread(function: Any, *arguments: Any) -> Any:
+    """Runs an async function of ours for a plain sensor function, from its thread."""
+    return from_thread.run(function, *arguments)

@@ -1,0 +1,189 @@
+"""Settles what has finished. While one commit is in flight the next gathers: groups grow with the load."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import anyio
+import structlog
+
+from runbell.core.errors import StatementAbortedError, StatementRefusedError
+from runbell.core.progress import Evaluation, Progress, Settlement
+from runbell.core.requests import Conclusion
+from runbell.engine.doorbell import Doorbell
+from runbell.engine.reporting import Reporter
+from runbell.engine.retries import Retries
+from runbell.engine.term import Term
+from runbell.store.connections import Pool
+from runbell.store.sensors import move_places
+from runbell.store.settling import Settled, settle
+
+log = structlog.get_logger()
+# One commit settles so many evaluations and, roughly, so many bytes at most: it must end long before its time-out.
+MOST_EVALUATIONS = 1000
+MOST_BYTES = 8_000_000
+# What is locked by somebody else is tried again after so long.
+LOCKED_SECONDS = 0.02
+
+
+class Committer:
+    """The only writer of places, requests, evaluations and ticks."""
+
+    def __init__(
+        self, pool: Pool, term: Term, reporter: Reporter, retries: Retries, doubt: Callable[[str], None]
+    ) -> None:
+        self._pool = pool
+        self._term = term
+        self._reporter = reporter
+        self._retries = retries
+        self._doubt = doubt
+        self._work = Doorbell()
+        self._dirty: dict[str, Progress] = {}
+        self._settled = anyio.Event()
+        # A lazy write of a place and a settlement of the same sensor must not both start from the same place.
+        self._one_at_a_time = anyio.Lock()
+
+    def finished(self, progress: Progress, evaluation: Evaluation) -> None:
+        """An evaluation has its conclusion."""
+        progress.finish(evaluation)
+        self._dirty[progress.sensor_name] = progress
+        self._work.ring()
+
+    async def run(self) -> None:
+        """Settle for ever; ends only with the term."""
+        wait: float | None = None
+        while True:
+            await self._work.wait(wait)
+            while await self.commit():
+                pass
+            wait = self._wait()
+
+    async def commit(self) -> bool:
+        """Settle what may be settled now; False when there was nothing."""
+        async with self._one_at_a_time:
+            settlements = self._plan()
+            if not settlements:
+                return False
+            await self._settle(settlements)
+            return True
+
+    async def next_settled(self, timeout: float) -> None:
+        """Wait until some commit has made room, at most `timeout` seconds."""
+        with anyio.move_on_after(timeout):
+            await self._settled.wait()
+
+    async def move_idle(self) -> None:
+        """Write the places of sensors that have nothing pending but lag behind what was read."""
+        async with self._one_at_a_time:
+            moves = [move for held in self._term.held.values() if (move := held.progress.idle_move()) is not None]
+            moved = await move_places(self._pool, moves) if moves else set()
+            for move in moves:
+                held = self._term.held.get(move.sensor_name)
+                if held is not None and move.sensor_name in moved:
+                    held.progress.place = move.new_place
+
+    def _plan(self) -> list[Settlement]:
+        now = anyio.current_time()
+        room, size = MOST_EVALUATIONS, MOST_BYTES
+        settlements: list[Settlement] = []
+        for name, progress in list(self._dirty.items()):
+            if self._term.held.get(name) is None or self._term.held[name].progress is not progress:
+                del self._dirty[name]
+                continue
+            planned = progress.plan(now, room)
+            if planned is None:
+                continue
+            planned = _within(planned, progress, now, size)
+            settlements.append(planned)
+            room -= planned.size
+            size -= _bytes(planned)
+            if room <= 0 or size <= 0:
+                break
+        return settlements
+
+    def _wait(self) -> float | None:
+        """Seconds until a finished evaluation has waited long enough for earlier ones."""
+        ends: list[float] = []
+        for name, progress in list(self._dirty.items()):
+            until = progress.waits_until()
+            if until is None:
+                del self._dirty[name]
+            else:
+                ends.append(until)
+        return max(min(ends) - anyio.current_time(), 0.001) if ends else None
+
+    async def _settle(self, settlements: Sequence[Settlement]) -> None:
+        try:
+            settled = await settle(self._pool, settlements)
+        except StatementAbortedError as error:
+            log.warning("commit_repeated", error=str(error))
+            await anyio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - two that met should not meet again
+            return
+        except StatementRefusedError as error:
+            await self._isolate(settlements, error)
+            return
+        for settlement in settlements:
+            if settlement.sensor_name in settled.sensors:
+                self._apply(settlement, settled)
+        self._settled.set()
+        self._settled = anyio.Event()
+        missed = [s.sensor_name for s in settlements if s.sensor_name not in settled.sensors]
+        for name in missed:
+            self._doubt(name)
+        if missed:
+            await anyio.sleep(LOCKED_SECONDS)
+
+    async def _isolate(self, settlements: Sequence[Settlement], error: StatementRefusedError) -> None:
+        """Repeat in halves until the evaluation that the database refuses stands alone; that one has failed."""
+        if len(settlements) > 1:
+            middle = len(settlements) // 2
+            await self._settle(settlements[:middle])
+            await self._settle(settlements[middle:])
+            return
+        (settlement,) = settlements
+        progress = self._term.held[settlement.sensor_name].progress
+        if settlement.size > 1:
+            half = progress.plan(anyio.current_time(), settlement.size // 2)
+            if half is not None:
+                await self._settle([half])
+            return
+        (poisoned,) = settlement.finished
+        # In ASCII, so that at least this can be stored whatever the database refused.
+        said = ascii(f"the database refuses what sensor {settlement.sensor_name} answered: {error}")
+        if poisoned.conclusion is not None and poisoned.conclusion.error == said:
+            raise error
+        poisoned.conclusion = Conclusion("failed", error=said, final=True)
+        poisoned.retry_in = None
+        await self._settle(settlements)
+
+    def _apply(self, settlement: Settlement, settled: Settled) -> None:
+        held = self._term.held.get(settlement.sensor_name)
+        if held is not None:
+            held.progress.settled(settlement)
+            if held.progress.has_finished:
+                self._dirty[settlement.sensor_name] = held.progress
+        for evaluation in settlement.finished:
+            key = (settlement.sensor_name, evaluation.event.event_id, evaluation.replay)
+            self._retries.scheduled(settlement.sensor_name, evaluation)
+            if evaluation.recorded and key not in settled.rows:
+                continue
+            self._reporter.settled(settlement.sensor_name, evaluation, settled.requests.get(key, ()))
+
+
+def _bytes(settlement: Settlement) -> int:
+    """Roughly what the requests of a settlement weigh."""
+    return sum(
+        len(draft.run_config) + len(draft.tags) + 200
+        for evaluation in settlement.finished
+        if evaluation.conclusion is not None
+        for draft in evaluation.conclusion.requests
+    )
+
+
+def _within(planned: Settlement, progress: Progress, now: float, size: int) -> Settlement:
+    """The settlement, shortened until it weighs at most `size` (or is one evaluation)."""
+    while planned.size > 1 and _bytes(planned) > size:
+        shorter = progress.plan(now, max(planned.size // 2, 1))
+        if shorter is None:
+            break
+        planned = shorter
+    return planned

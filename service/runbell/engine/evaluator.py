@@ -1,0 +1,149 @@
+"""Evaluates one sensor for one event: builds the context, calls the function under its limits, draws the conclusion.
+
+Whatever the function does becomes a value; nothing that it raises leaves this module.
+"""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio.lowlevel
+import structlog
+from anyio import CapacityLimiter
+
+from runbell.core.contexts import build_context, cannot_wait
+from runbell.core.events import StepFailure
+from runbell.core.outcomes import conclude, conclude_raised
+from runbell.core.progress import Evaluation
+from runbell.core.requests import Conclusion
+from runbell.core.runs import RunFacts
+from runbell.core.sensors import Sensor
+from runbell.engine.calling import call, wait_in_thread
+from runbell.sources.details import read_step_failures
+from runbell.store.connections import Pool
+from runbell.store.runs import read_run
+
+# Functions that never suspend would keep the event loop for a whole page; after so long others get their turn.
+TURN_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one evaluation may take, and how often it is tried."""
+
+    timeout_seconds: float = 60.0
+    max_requests: int = 10_000
+    retry_attempts: int = 10
+    retry_backoff_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLookups:
+    """Answers what a context is asked, from the database."""
+
+    pool: Pool
+
+    def run_by_id(self, run_id: str, source: str) -> Awaitable[RunFacts | None]:
+        return read_run(self.pool, run_id, source)
+
+    def step_failures(self, source: str, run_id: str) -> Awaitable[Sequence[StepFailure]]:
+        return read_step_failures(self.pool, source, run_id)
+
+
+class SensorLog:
+    """What `context.log` is: bound to sensor and run only when something is logged."""
+
+    __slots__ = ("_bound", "_facts")
+
+    def __init__(self, sensor_name: str, evaluation: Evaluation) -> None:
+        event = evaluation.event
+        self._facts = {"sensor": sensor_name, "event_id": event.event_id, "run_id": event.run_id}
+        self._bound: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._bound is None:
+            self._bound = structlog.get_logger().bind(**self._facts)
+        return getattr(self._bound, name)
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Evaluates for every sensor of this process."""
+
+    limits: Limits
+    lookups: StoreLookups
+    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
+    _turn_ends: float = 0.0
+    _calls: int = 0
+    _quiet: anyio.Event = field(default_factory=anyio.Event)
+
+    async def evaluate(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> None:
+        """Fill in what the evaluation came to."""
+        started = time.perf_counter()
+        self._calls += 1
+        try:
+            conclusion = await self._conclude(sensor, sensor_name, evaluation)
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._quiet.set()
+        evaluation.duration_ms = (time.perf_counter() - started) * 1000
+        evaluation.retry_in = self._retry_in(sensor, evaluation, conclusion)
+        evaluation.finished_at = anyio.current_time()
+        evaluation.conclusion = conclusion
+
+    async def wait_quiet(self) -> None:
+        """Wait until no function is being called."""
+        while self._calls:
+            self._quiet = anyio.Event()
+            await self._quiet.wait()
+
+    async def take_turn(self) -> None:
+        """Let others run, if this turn has lasted long enough."""
+        now = time.perf_counter()
+        if now >= self._turn_ends:
+            await anyio.lowlevel.checkpoint()
+            self._turn_ends = time.perf_counter() + TURN_SECONDS
+
+    async def _conclude(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> Conclusion:
+        event = evaluation.event
+        try:
+            context = build_context(
+                sensor,
+                sensor_name,
+                event,
+                log=SensorLog(sensor_name, evaluation),
+                lookups=self.lookups,
+                wait=cannot_wait if sensor.is_async else wait_in_thread,
+            )
+            returned = await call(
+                sensor,
+                context,
+                threads=self.threads,
+                timeout=self.limits.timeout_seconds,
+                max_requests=self.limits.max_requests,
+            )
+            return conclude(sensor, sensor_name, event, returned, max_requests=self.limits.max_requests)
+        except asyncio.CancelledError as error:
+            # The function raised it itself, unless this task is really being cancelled.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return conclude_raised(error, sensor)
+        # Around the author's code, which may raise anything, an exit included (MECHANISMS: everything is a row).
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001
+            return conclude_raised(error, sensor)
+
+    def _retry_in(self, sensor: Sensor, evaluation: Evaluation, conclusion: Conclusion) -> float | None:
+        """Seconds until the next call of a failed evaluation; None when there is none."""
+        calls = evaluation.attempts + 1
+        limits, policy = self.limits, sensor.retry
+        if conclusion.outcome != "failed" or conclusion.final:
+            return None
+        if policy.gives_up(calls, limits.retry_attempts, mistake=conclusion.mistake):
+            return None
+        return policy.wait(calls, limits.retry_backoff_seconds, random.random())  # noqa: S311 - jitter

@@ -1,0 +1,109 @@
+"""Says what has been settled: one log event an evaluation, folded where there would be too many (DESIGN 4.4)."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import structlog
+
+from runbell.core.progress import Evaluation
+from runbell.engine.measures import Measures
+
+log = structlog.get_logger()
+# Above so many a second of one sensor, what neither failed nor requested is counted instead of told.
+TOLD_PER_SECOND = 100
+WINDOW_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Window:
+    ends_at: float
+    told: int = 0
+    folded: dict[str, int] = field(default_factory=lambda: {"acted": 0, "skipped": 0})
+
+
+class Reporter:
+    """Tells the log and the measures of each settled evaluation."""
+
+    def __init__(self, measures: Measures) -> None:
+        self._measures = measures
+        self._windows: dict[str, _Window] = {}
+
+    def settled(self, sensor_name: str, evaluation: Evaluation, request_ids: Sequence[int]) -> None:
+        """An evaluation's outcome has been committed."""
+        conclusion = evaluation.conclusion
+        if conclusion is None:
+            return
+        lag = time.time() - evaluation.event.recorded_at
+        # A row put in by hand may say that it was recorded at the end of time.
+        lag = lag if math.isfinite(lag) else 0.0
+        self._measures.evaluated(sensor_name, conclusion.outcome)
+        if request_ids:
+            self._measures.requested(lag)
+        if conclusion.outcome in {"acted", "skipped"} and self._fold(sensor_name, conclusion.outcome):
+            return
+        self._tell(sensor_name, evaluation, request_ids, lag)
+
+    async def run(self) -> None:
+        """Tell of the folded ones, once a second where there are any."""
+        while True:
+            await anyio.sleep(WINDOW_SECONDS)
+            self.flush(anyio.current_time())
+
+    def flush(self, now: float) -> None:
+        """Tell of every window that has ended by `now`."""
+        for sensor_name, window in list(self._windows.items()):
+            if window.ends_at <= now:
+                del self._windows[sensor_name]
+                if any(window.folded.values()):
+                    log.info(
+                        "sensor_evaluated_many", sensor=sensor_name, window_ms=WINDOW_SECONDS * 1000, **window.folded
+                    )
+
+    def _fold(self, sensor_name: str, outcome: str) -> bool:
+        now = anyio.current_time()
+        window = self._windows.get(sensor_name)
+        if window is None or window.ends_at <= now:
+            self.flush(now)
+            window = self._windows[sensor_name] = _Window(now + WINDOW_SECONDS)
+        window.told += 1
+        if window.told <= TOLD_PER_SECOND:
+            return False
+        window.folded[outcome] += 1
+        return True
+
+    def _tell(self, sensor_name: str, evaluation: Evaluation, request_ids: Sequence[int], lag: float) -> None:
+        event, conclusion = evaluation.event, evaluation.conclusion
+        assert conclusion is not None  # noqa: S101 - the caller looked
+        facts: dict[str, object] = {
+            "outcome": conclusion.outcome,
+            "sensor": sensor_name,
+            "event_id": event.event_id,
+            "run_id": event.run_id,
+            "job_name": event.job_name,
+            "status": event.status,
+            "duration_ms": round(evaluation.duration_ms, 3),
+            "lag_ms": round(lag * 1000, 3),
+        }
+        if request_ids or conclusion.outcome == "requested":
+            facts["request_ids"] = list(request_ids)
+        if conclusion.reason:
+            facts["reason"] = conclusion.reason
+        if conclusion.outcome != "failed":
+            log.info("sensor_evaluated", **facts)
+            return
+        attempts = evaluation.attempts + 1
+        log.warning(
+            "sensor_evaluated", **facts, error=conclusion.error, attempts=attempts, retry_in=evaluation.retry_in
+        )
+        if evaluation.retry_in is None:
+            log.error(
+                "dead_letter_added",
+                sensor=sensor_name,
+                event_id=event.event_id,
+                run_id=event.run_id,
+                attempts=attempts,
+                error=conclusion.error,
+            )

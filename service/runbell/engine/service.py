@@ -1,0 +1,123 @@
+"""One term of the daemon: all its services in one task group, from taking the leases to draining."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import anyio
+from anyio.abc import TaskGroup
+
+from runbell.core.progress import LINGER_SECONDS, Evaluation, Progress
+from runbell.core.routing import Subscription
+from runbell.core.sensors import Sensor
+from runbell.engine.backlog import Backlog
+from runbell.engine.committer import Committer
+from runbell.engine.deployment import Deployment
+from runbell.engine.evaluator import Evaluator, StoreLookups
+from runbell.engine.lanes import Lane
+from runbell.engine.listener import Listener
+from runbell.engine.reconciler import Reconciler
+from runbell.engine.reporting import Reporter
+from runbell.engine.retries import Retries
+from runbell.engine.tail import Tail
+from runbell.engine.tenure import Tenure
+from runbell.engine.term import Held, Term
+from runbell.store.bell import Sleep
+from runbell.store.connections import Pool
+from runbell.store.daemons import forget_daemon
+from runbell.store.sensors import SensorRow, release_leases
+from runbell.store.server import read_snapshot
+
+# How long a place may lag behind what was read, while nothing matches.
+LAZY_PLACES_SECONDS = 30.0
+
+
+class Service:
+    """Everything that lives for one term. Any lost session ends it; the daemon then begins another."""
+
+    def __init__(
+        self, deployment: Deployment, pool: Pool, listener: Listener, sleep: Sleep | None, reporter: Reporter
+    ) -> None:
+        self._deployment = deployment
+        self._pool = pool
+        self._listener = listener
+        self._sleep = sleep
+        self._reporter = reporter
+        self._term = Term()
+        self._evaluator = Evaluator(deployment.limits, StoreLookups(pool))
+        self._retries = Retries(pool, self._term)
+        self._tenure = Tenure(listener, pool, deployment, self._term, self._adopt)
+        self._committer = Committer(pool, self._term, reporter, self._retries, self._tenure.doubt)
+        self._tail = Tail(pool, sleep, listener.rung, lambda held: self._backlog.start([held]))
+
+    async def run(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
+        """Serve until `stopping` is set, then drain.
+
+        Raises:
+            ExceptionGroup: of StoreUnavailableError, when the database was lost.
+        """
+        async with anyio.create_task_group() as self._tasks:
+            self._tasks.start_soon(self._listener.watch)
+            if self._sleep is not None:
+                self._tasks.start_soon(self._sleep.watch)
+            async with anyio.create_task_group() as readers:
+                await self._begin(readers)
+                on_ready()
+                await stopping.wait()
+                readers.cancel_scope.cancel()
+            await self._drain(grace_seconds)
+            self._tasks.cancel_scope.cancel()
+
+    async def _begin(self, readers: TaskGroup) -> None:
+        """Take the leases and start everything; nothing committed from here on is missed."""
+        self._backlog = Backlog(readers, self._pool, self._committer, self._tail.join)
+        self._term.on_drop = [self._tail.leave, self._backlog.forget]
+        await self._tenure.begin()
+        start = await read_snapshot(self._pool)
+        for task in (self._committer.run, self._reporter.run, self._write_lazy_places):
+            self._tasks.start_soon(task)
+        self._tasks.start_soon(self._tenure.run, self._retries)
+        readers.start_soon(self._tail.run, start)
+        readers.start_soon(self._retries.run)
+        readers.start_soon(Reconciler(self._pool).run)
+
+    async def _drain(self, grace_seconds: float) -> None:
+        """Begin nothing more, settle what finishes within the grace period, give up the leases (I10)."""
+        for held in self._term.held.values():
+            held.lane.close()
+        with anyio.move_on_after(grace_seconds):
+            await self._evaluator.wait_quiet()
+        # Whatever still waited for earlier ones, which will not come now, has waited long enough after this.
+        await anyio.sleep(LINGER_SECONDS)
+        while await self._committer.commit():
+            pass
+        await self._committer.move_idle()
+        await release_leases(self._pool, self._deployment.identity.daemon_id)
+        await forget_daemon(self._pool, [self._deployment.identity.daemon_id])
+        self._reporter.flush(float("inf"))
+
+    async def _adopt(self, rows: Sequence[SensorRow]) -> None:
+        """Sensors whose leases were just taken: call what was left, then read on from their places."""
+        members = [self._seat(row) for row in rows if row.active and row.place is not None]
+        self._term.stopped.update({row.sensor_name: row.lease_epoch for row in rows if not row.active})
+        self._term.held.update({held.sensor_name: held for held in members})
+        await self._retries.adopt(members)
+        self._tail.join(held for held in members if held.progress.ahead.upper is None)
+        self._backlog.start(held for held in members if held.progress.ahead.upper is not None)
+
+    def _seat(self, row: SensorRow) -> Held:
+        assert row.place is not None  # noqa: S101 - the caller asked
+        sensor = self._deployment.sensors[row.sensor_name]
+        progress = Progress(row.sensor_name, row.lease_epoch, row.place, row.place)
+        subscription = Subscription(self._deployment.filters[row.sensor_name], row.former_filter, row.filter_since)
+        lane = Lane(self._tasks, sensor.max_concurrent, partial(self._evaluate, sensor, progress))
+        return Held(row.sensor_name, subscription, progress, lane)
+
+    async def _evaluate(self, sensor: Sensor, progress: Progress, evaluation: Evaluation) -> None:
+        await self._evaluator.evaluate(sensor, progress.sensor_name, evaluation)
+        self._committer.finished(progress, evaluation)
+        await self._evaluator.take_turn()
+
+    async def _write_lazy_places(self) -> None:
+        while True:
+            await anyio.sleep(LAZY_PLACES_SECONDS)
+            await self._committer.move_idle()

@@ -1,0 +1,159 @@
+"""Reads each event once for all sensors that are up to date, and hands it to those that it reaches (MECHANISMS 2, 5).
+
+The doorbell: while this process sleeps, writers ring; while it is awake, they need not, and it reads without being
+rung. It sleeps unless events come so fast that waking for each would cost more than reading on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import anyio
+
+from runbell.core.events import RunEvent
+from runbell.core.places import Place, Snapshot
+from runbell.core.progress import Head
+from runbell.core.routing import Routes
+from runbell.engine.doorbell import Doorbell
+from runbell.engine.term import Held
+from runbell.store.bell import Sleep
+from runbell.store.connections import Pool
+from runbell.store.events import EventPage, read_events
+
+PAGE = 1000
+# A sleeper looks all the same from time to time: nothing depends on a ring.
+SLOW_READ_SECONDS = 30.0
+# Refused the lock, or without notifications: reads at an interval that grows to this.
+POLL_SECONDS = 0.05
+FIRST_POLL_SECONDS = 0.001
+# Rings closer together than this, on average, cost more than reading on without sleep.
+BUSY_SECONDS = 0.004
+# A read that comes back empty so often in a row ends being awake.
+EMPTY_READS = 5
+
+
+class Tail:
+    """The shared reader. Sensors join and leave it only between two of its reads."""
+
+    def __init__(self, pool: Pool, sleep: Sleep | None, rung: Doorbell, on_full: Callable[[Held], None]) -> None:
+        self._pool = pool
+        # Without notifications nobody can be rung awake, so there is no sleep.
+        self._sleep = sleep
+        self._rung = rung
+        self._on_full = on_full
+        self._joined: dict[str, Held] = {}
+        self._joining: list[Held] = []
+        self._routes: Routes | None = None
+        self._interval = BUSY_SECONDS * 4
+        self._read_at = 0.0
+        self._empty_reads = 0
+        self._poll = FIRST_POLL_SECONDS
+
+    def join(self, members: Iterable[Held]) -> None:
+        """These have read up to a whole place by themselves and want to go on here."""
+        self._joining.extend(members)
+        self._rung.ring()
+
+    def leave(self, held: Held) -> None:
+        """This sensor reads by itself from here on, or no more at all."""
+        if self._joined.pop(held.sensor_name, None) is not None:
+            held.progress.leave_tail()
+            self._routes = None
+        self._joining = [other for other in self._joining if other is not held]
+
+    async def run(self, start: Snapshot) -> None:
+        """Read for ever, from `start`; ends only with the term."""
+        self.head = Head(Place(start))
+        while True:
+            # Who asks to join during the read has read further than it, perhaps: they wait for the next.
+            joining, self._joining = self._joining, []
+            page = await read_events(
+                self._pool, self.head.place, statuses=self._current_routes().statuses, scanned=PAGE
+            )
+            self._hand(page)
+            if page.full:
+                self._joining = joining + self._joining
+                continue
+            await self._admit(joining)
+            if not self._joining:
+                await self._rest(len(page.events))
+
+    def _current_routes(self) -> Routes:
+        if self._routes is None:
+            self._routes = Routes({name: held.subscription for name, held in self._joined.items()})
+        return self._routes
+
+    def _hand(self, page: EventPage) -> None:
+        """Move the tail's place and hand over what it moved over, without a moment between the two."""
+        self.head.place = page.end
+        hand_out(page, self._joined, self._current_routes())
+        for held in [held for held in self._joined.values() if held.full] if page.events else ():
+            self.leave(held)
+            self._on_full(held)
+
+    async def _admit(self, joining: Sequence[Held]) -> None:
+        """Let sensors join by a last read of their own up to the tail's place, while no tail read is in flight."""
+        cohorts: dict[Place, list[Held]] = {}
+        for held in joining:
+            cohorts.setdefault(held.progress.ahead, []).append(held)
+        for place, members in cohorts.items():
+            names = {held.sensor_name: held for held in members}
+            routes = Routes({name: held.subscription for name, held in names.items()})
+            page = await read_events(
+                self._pool, place, upper=self.head.place.position, statuses=routes.statuses, scanned=PAGE
+            )
+            hand_out(page, names, routes)
+            for held in members:
+                held.progress.ahead = page.end
+                if page.full:
+                    self._on_full(held)
+                else:
+                    held.progress.head = self.head
+                    self._joined[held.sensor_name] = held
+            self._routes = None
+
+    async def _rest(self, found: int) -> None:
+        """After a read that was not full: sleep until rung, or pause, or read on at once."""
+        self._note(found)
+        sleep = self._sleep
+        if sleep is None:
+            await self._pause()
+        elif sleep.asleep:
+            await self._stay_asleep(sleep)
+        elif found == 0 and self._empty_reads >= EMPTY_READS:
+            # Having fallen asleep it reads once more: what was written before the lock was got did not ring.
+            if not await sleep.lock_bell():
+                await self._pause()
+        elif found == 0:
+            await self._rung.wait(FIRST_POLL_SECONDS)
+
+    async def _stay_asleep(self, sleep: Sleep) -> None:
+        """Wait for a ring while asleep; when rings come too fast, wake up for good."""
+        if self._interval < BUSY_SECONDS:
+            self._empty_reads = 0
+            await sleep.wake()
+        else:
+            await self._rung.wait(SLOW_READ_SECONDS)
+
+    async def _pause(self) -> None:
+        await self._rung.wait(self._poll)
+        self._poll = min(self._poll * 2, POLL_SECONDS)
+
+    def _note(self, found: int) -> None:
+        """Remember how fast events come, as a moving average of the time between reads that found some."""
+        if found == 0:
+            self._empty_reads += 1
+            return
+        now = anyio.current_time()
+        self._interval = 0.8 * self._interval + 0.2 * min(now - self._read_at, 1.0)
+        self._read_at = now
+        self._empty_reads = 0
+        self._poll = FIRST_POLL_SECONDS
+
+
+def hand_out(page: EventPage, members: dict[str, Held], routes: Routes) -> None:
+    """Give each member the events of a page that reach it."""
+    shares: dict[str, list[RunEvent]] = {}
+    for event in page.events:
+        for name in routes.wanted_by(event):
+            shares.setdefault(name, []).append(event)
+    for name, events in shares.items():
+        members[name].hand(page.start, page.upper, page.end, events)

@@ -1,0 +1,65 @@
+"""What this process holds in memory while it holds leases. Thrown away whole when the database was lost."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from runbell.core.events import RunEvent
+from runbell.core.places import Place, Snapshot
+from runbell.core.progress import Evaluation, Page, Progress
+from runbell.core.routing import Subscription
+from runbell.engine.lanes import Lane
+
+# A sensor with so many events waiting leaves the tail, and reads by itself again when fewer than half are left.
+# Bounded memory, whatever one slow sensor does.
+MOST_PENDING = 2000
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A sensor whose lease this process holds, and which is running."""
+
+    sensor_name: str
+    subscription: Subscription
+    progress: Progress
+    lane: Lane
+
+    @property
+    def full(self) -> bool:
+        return self.progress.pending >= MOST_PENDING
+
+    @property
+    def has_room(self) -> bool:
+        return self.progress.pending <= MOST_PENDING // 2
+
+    def hand(self, start: Place, upper: Snapshot, end: Place, events: Sequence[RunEvent]) -> None:
+        """Take over a read's events, given in event_id order: evaluated in that order, settled in the keys' order."""
+        evaluations = [Evaluation(event) for event in events]
+        in_key_order = sorted(evaluations, key=lambda e: (e.event.xid, e.event.event_id))
+        self.progress.hand(Page(start, upper, end, in_key_order))
+        self.lane.add(evaluations)
+
+
+@dataclass(slots=True)
+class Term:
+    """The sensors held, by name."""
+
+    held: dict[str, Held] = field(default_factory=dict)
+    # The sensors of the module that are held but stopped: their epoch is theirs, nothing is read for them.
+    stopped: dict[str, int] = field(default_factory=dict)
+    on_drop: list[Callable[[Held], None]] = field(default_factory=list)
+
+    def drop(self, sensor_name: str) -> bool:
+        """This sensor is no longer ours: begin nothing more for it."""
+        self.stopped.pop(sensor_name, None)
+        held = self.held.pop(sensor_name, None)
+        if held is None:
+            return False
+        held.lane.close()
+        for forget in self.on_drop:
+            forget(held)
+        return True
+
+    def epoch_of(self, sensor_name: str) -> int:
+        """The epoch that a sensor is held under; 0: it is not."""
+        held = self.held.get(sensor_name)
+        return held.progress.lease_epoch if held is not None else self.stopped.get(sensor_name, 0)

@@ -1,0 +1,69 @@
+"""Reads recorded status changes: what has become visible since a place, page by page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from runbell.core.events import EventKey, RunEvent
+from runbell.core.places import Place, Snapshot
+from runbell.store.connections import Session
+from runbell.store.failures import translated
+from runbell.store.statements import statement
+
+FIELDS = tuple(RunEvent.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One read: the events, in event_id order, and the place behind them.
+
+    Attributes:
+        full: there may be more up to `upper`.
+    """
+
+    start: Place
+    upper: Snapshot
+    end: Place
+    events: Sequence[RunEvent]
+    full: bool
+
+
+async def read_events(
+    session: Session,
+    start: Place,
+    *,
+    upper: Snapshot | None = None,
+    statuses: Sequence[str] | None = None,
+    jobs: Sequence[str] | None = None,
+    scanned: int = 1000,
+) -> EventPage:
+    """Read one page behind `start`, of what is visible in `upper` (of the place, else as given, else now)."""
+    bound = start.upper or upper
+    last = start.last or EventKey(0, 0)
+    with translated():
+        rows = await session.fetch(
+            statement("read_events"),
+            str(start.position),
+            None if bound is None else str(bound),
+            last.xid,
+            last.event_id,
+            statuses,
+            jobs,
+            scanned,
+        )
+    return _page_of(start, rows, scanned)
+
+
+def _page_of(start: Place, rows: Sequence[asyncpg.Record], scanned: int) -> EventPage:
+    first = rows[0]
+    seen = Snapshot.parse(first["upper"])
+    full = first["scanned"] >= scanned
+    end = start.at(seen, EventKey(first["furthest_xid"], first["furthest_event_id"])) if full else start.end(seen)
+    events = [event_of(row) for row in rows if row["event_id"] is not None]
+    return EventPage(start, seen, end, events, full)
+
+
+def event_of(row: asyncpg.Record) -> RunEvent:
+    """The event in a row. JSON stays text and times are numbers, so that nothing in a row can fail to decode here."""
+    return RunEvent(*map(row.__getitem__, FIELDS))

@@ -1,0 +1,139 @@
+"""How things stand: sensors and how far behind they are, requests by state, daemons, dead letters. Needs no daemon."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from runbell.core.events import RunEvent
+from runbell.core.filters import Filter
+from runbell.store.connections import Session
+from runbell.store.failures import translated
+from runbell.store.listings import Listed, listed
+from runbell.store.statements import statement
+
+# Rows read beyond each place: enough to see that a sensor is behind, few enough to be asked at any time.
+COUNTED_EVENTS = 10_000
+
+
+@dataclass(slots=True)
+class SensorState:
+    """How one sensor stands.
+
+    Attributes:
+        lag_events: events beyond its place that it asks for, counted within the first COUNTED_EVENTS there.
+        lag_seconds: the age of the oldest of them; zero when there is none.
+        retrying: evaluations that its place has passed and that wait, or are being called.
+        dead: its dead letters.
+    """
+
+    sensor_name: str
+    state: str
+    filter: Filter
+    former_filter: Filter | None
+    retrying: int
+    dead: int
+    last_outcome: str | None
+    last_evaluated_at: datetime | None
+    lag_events: int = field(default=0)
+    lag_seconds: float = field(default=0.0)
+
+
+async def read_sensor_states(session: Session) -> list[SensorState]:
+    """How every sensor stands, by name.
+
+    Raises:
+        StoreUnavailableError: the database cannot be reached.
+        SchemaBehindError: it is not migrated.
+    """
+    with translated():
+        rows = await session.fetch(statement("read_sensor_states"))
+    states = {row["sensor_name"]: _state_of(row) for row in rows}
+    await count_unseen_events(session, states)
+    return list(states.values())
+
+
+async def count_unseen_events(session: Session, states: Mapping[str, SensorState]) -> None:
+    """Count how far each sensor is behind, exactly as the daemon routes: with the sensors' own filters."""
+    with translated():
+        rows = await session.fetch(statement("count_unseen_events"), COUNTED_EVENTS)
+    for row in rows:
+        event = _event_of(row)
+        for name in row["sensors"]:
+            state = states.get(name)
+            if state is not None and _wanted(state, event, former=row["former"]):
+                state.lag_events += row["events"]
+                state.lag_seconds = max(state.lag_seconds, row["age_seconds"])
+
+
+async def count_run_requests(session: Session) -> dict[str, int]:
+    """How many requests there are in each state."""
+    with translated():
+        rows = await session.fetch(statement("count_run_requests"))
+    return {row["state"]: row["requests"] for row in rows}
+
+
+async def list_sensors(session: Session, limit: int | None) -> list[Listed]:
+    """The sensors, by name; None lists all."""
+    with translated():
+        return listed(await session.fetch(statement("list_sensors"), limit))
+
+
+async def list_daemons(session: Session) -> list[Listed]:
+    """The live processes."""
+    with translated():
+        return listed(await session.fetch(statement("list_daemons")))
+
+
+async def list_dead_letters(
+    session: Session, *, evaluation_id: int | None = None, sensor_name: str | None = None, limit: int
+) -> list[Listed]:
+    """The newest dead letters, of one sensor or with one id where given."""
+    with translated():
+        return listed(await session.fetch(statement("list_dead_letters"), evaluation_id, sensor_name, limit))
+
+
+def _state_of(row: asyncpg.Record) -> SensorState:
+    former = row["former_filter"]
+    return SensorState(
+        sensor_name=row["sensor_name"],
+        state=row["state"],
+        filter=_filter_of(row["filter"]),
+        former_filter=None if former is None else _filter_of(former),
+        retrying=row["retrying"],
+        dead=row["dead"],
+        last_outcome=row["last_outcome"],
+        last_evaluated_at=row["last_evaluated_at"],
+    )
+
+
+def _filter_of(stored: str) -> Filter:
+    return Filter.from_dict(msgspec.json.decode(stored, type=dict[str, Any]))
+
+
+def _wanted(state: SensorState, event: RunEvent, *, former: bool) -> bool:
+    wanted = state.former_filter if former and state.former_filter is not None else state.filter
+    return wanted.matches(event, state.sensor_name)
+
+
+def _event_of(row: asyncpg.Record) -> RunEvent:
+    """What a filter looks at, common to all events of the row; no single one is meant."""
+    return RunEvent(
+        event_id=0,
+        xid=0,
+        source="",
+        run_id="",
+        job_name=row["job_name"],
+        code_location=row["code_location"],
+        status=row["status"],
+        native_status=row["status"],
+        partition_key=None,
+        tags="{}",
+        message=None,
+        error=None,
+        recorded_at=0.0,
+        requester=row["requester"],
+    )

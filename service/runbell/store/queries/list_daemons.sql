@@ -1,0 +1,22 @@
+-- The processes that count as live; `document` is the row as JSON.
+SELECT
+    to_json(l)::text AS document,
+    l.daemon_id::text AS daemon_id,
+    l.module,
+    l.code_location,
+    l.hostname,
+    l.pid,
+    l.seen_seconds_ago
+FROM (
+    SELECT
+        d.daemon_id,
+        d.module,
+        d.code_location,
+        d.hostname,
+        d.pid,
+        d.started_at,
+        d.seen_at,
+        round(extract(EPOCH FROM clock_timestamp() - d.seen_at)::numeric, 1)::double precision AS seen_seconds_ago
+    FROM runbell.daemons AS d
+) AS l
+ORDER BY l.started_at

@@ -1,0 +1,2 @@
+-- Rings the daemons' channel.
+SELECT runbell.ring('runbell_events')

@@ -1,0 +1,146 @@
+"""Settles finished evaluations of many sensors in one statement (MECHANISMS 3)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from runbell.core.progress import Evaluation, Settlement
+from runbell.store.connections import Session
+from runbell.store.failures import translated
+from runbell.store.sensors import fence_columns
+from runbell.store.statements import statement
+
+EvaluationKey = tuple[str, int, int]
+# A tick keeps the reasons and errors of so many evaluations; the counts are of all.
+DETAILS = 20
+DETAIL_CHARACTERS = 500
+
+
+@dataclass(slots=True)
+class Settled:
+    """What took effect. A sensor that is not among `sensors` was locked by somebody, or is no longer held.
+
+    Attributes:
+        rows: the evaluations of `Settlement.rows` that were still as they were called.
+        requests: request ids by (sensor, event, replay); what a run key had requested before is not among them.
+    """
+
+    sensors: set[str] = field(default_factory=set)
+    rows: set[EvaluationKey] = field(default_factory=set)
+    requests: dict[EvaluationKey, list[int]] = field(default_factory=dict)
+
+
+async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled:
+    """Settle; each sensor's part takes effect wholly or not at all.
+
+    Raises:
+        StatementRefusedError: the database refuses a value; nothing took effect.
+        StoreUnavailableError: the outcome is unknown.
+    """
+    columns = [
+        *fence_columns(settlements),
+        *_ticks(settlements),
+        *_kept(settlements),
+        *_finished_rows(settlements),
+        *_requests(settlements),
+    ]
+    with translated():
+        found = await session.fetch(statement("settle"), *columns)
+    settled = Settled()
+    for kind, sensor_name, event_id, replay, request_id in found:
+        if kind == "sensor":
+            settled.sensors.add(sensor_name)
+        elif kind == "row":
+            settled.rows.add((sensor_name, event_id, replay))
+        elif kind == "request":
+            settled.requests.setdefault((sensor_name, event_id, replay), []).append(request_id)
+    return settled
+
+
+def _ticks(settlements: Iterable[Settlement]) -> list[list[Any]]:
+    return _transposed((_tick(s) for s in settlements if s.size), 9)
+
+
+def _tick(settlement: Settlement) -> tuple[Any, ...]:
+    counts = dict.fromkeys(("requested", "acted", "skipped", "failed"), 0)
+    notable: list[dict[str, object]] = []
+    events: list[int] = []
+    outcome = ""
+    for evaluation in settlement.finished:
+        conclusion = evaluation.conclusion
+        assert conclusion is not None  # noqa: S101 - only finished evaluations are in a settlement
+        outcome = conclusion.outcome
+        counts[outcome] += 1
+        events.append(evaluation.event.event_id)
+        said = conclusion.reason or conclusion.error
+        if said and len(notable) < DETAILS:
+            said = said[-DETAIL_CHARACTERS:]
+            notable.append({"event_id": evaluation.event.event_id, "outcome": outcome, "said": said})
+    details = msgspec.json.encode(notable).decode()
+    return (settlement.sensor_name, min(events), max(events), *counts.values(), details, outcome)
+
+
+def _kept(settlements: Iterable[Settlement]) -> list[list[Any]]:
+    """Rows for what the place moves over without its being done: failures, and what is still running."""
+    rows: list[tuple[Any, ...]] = []
+    for s in settlements:
+        rows.extend((s.sensor_name, e.event.event_id, "running", e.attempts, None, None) for e in s.overtaken)
+        rows.extend(
+            (s.sensor_name, e.event.event_id, _state(e), e.attempts + 1, e.retry_in, e.conclusion.error)
+            for e in s.placed
+            if e.conclusion is not None and e.conclusion.outcome == "failed"
+        )
+    return _transposed(rows, 6)
+
+
+def _finished_rows(settlements: Iterable[Settlement]) -> list[list[Any]]:
+    rows = (
+        (s.sensor_name, e.event.event_id, e.replay, e.attempts, _state(e), e.retry_in, e.conclusion.error)
+        for s in settlements
+        for e in s.rows
+        if e.conclusion is not None
+    )
+    return _transposed(rows, 7)
+
+
+def _state(evaluation: Evaluation) -> str:
+    if evaluation.conclusion is None or evaluation.conclusion.outcome != "failed":
+        return "done"
+    return "dead" if evaluation.retry_in is None else "retry"
+
+
+def _requests(settlements: Iterable[Settlement]) -> list[list[Any]]:
+    rows: list[tuple[Any, ...]] = []
+    for s in settlements:
+        for evaluation in s.finished:
+            if evaluation.conclusion is not None and evaluation.conclusion.requests:
+                rows.extend(_requests_of(s.sensor_name, evaluation))
+    return _transposed(rows, 13)
+
+
+def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any, ...]]:
+    event = evaluation.event
+    assert evaluation.conclusion is not None  # noqa: S101 - the caller asked
+    for ordinal, draft in enumerate(evaluation.conclusion.requests):
+        yield (
+            sensor_name,
+            event.event_id,
+            evaluation.replay,
+            evaluation.recorded,
+            ordinal,
+            event.source,
+            draft.job_name,
+            draft.code_location,
+            draft.run_key,
+            draft.partition_key,
+            draft.asset_selection,
+            draft.run_config,
+            draft.tags,
+        )
+
+
+def _transposed(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return columns or [[] for _ in range(width)]

@@ -1,0 +1,96 @@
+"""Wakes whoever waits for run requests: LISTEN on a connection of its own. A ring says only that looking may pay."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import structlog
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
+
+from runbell.core.errors import StoreUnavailableError
+from runbell.store.connections import connect
+from runbell.store.failures import translated
+from runbell.store.statements import statement
+
+if TYPE_CHECKING:
+    import asyncpg
+
+CHANNEL = "runbell_requests"
+PING_SECONDS = 20.0
+PING_DEADLINE_SECONDS = 5.0
+FIRST_BACKOFF_SECONDS = 0.2
+LONGEST_BACKOFF_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+async def wake_on_requests(
+    database_url: str, wake: Callable[[], None], *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED
+) -> None:
+    """Call `wake` for each ring, and once after each reconnect, until cancelled. Started means: it listens.
+
+    Raises:
+        StoreUnavailableError: the first connection cannot be had. Later losses are reconnected.
+    """
+    connection, lost = await _listening(database_url, wake)
+    task_status.started()
+    while True:
+        try:
+            await _stay(connection, lost)
+        finally:
+            connection.terminate()
+        connection, lost = await _listening_again(database_url, wake)
+        log.info("listener_reconnected", channel=CHANNEL)
+        # Whatever was rung meanwhile was heard by nobody.
+        wake()
+
+
+async def ping(session: "asyncpg.Connection[asyncpg.Record]", timeout: float) -> None:
+    """Ask for a sign of life.
+
+    Raises:
+        StoreUnavailableError: there is none within `timeout` seconds.
+    """
+    with translated():
+        await session.execute(statement("ping"), timeout=timeout)
+
+
+async def _listening(
+    database_url: str, wake: Callable[[], None]
+) -> tuple["asyncpg.Connection[asyncpg.Record]", anyio.Event]:
+    connection = await connect(database_url, role="launcher listener")
+    lost = anyio.Event()
+
+    def ring(*_: Any) -> None:
+        wake()
+
+    connection.add_termination_listener(lambda _: lost.set())
+    with translated():
+        await connection.add_listener(CHANNEL, ring)
+    return connection, lost
+
+
+async def _stay(connection: "asyncpg.Connection[asyncpg.Record]", lost: anyio.Event) -> None:
+    """Returns when the connection is gone, also when it died without saying so."""
+    while not lost.is_set():
+        with anyio.move_on_after(PING_SECONDS):
+            await lost.wait()
+            return
+        try:
+            await ping(connection, PING_DEADLINE_SECONDS)
+        except StoreUnavailableError:
+            return
+
+
+async def _listening_again(
+    database_url: str, wake: Callable[[], None]
+) -> tuple["asyncpg.Connection[asyncpg.Record]", anyio.Event]:
+    backoff = FIRST_BACKOFF_SECONDS
+    while True:
+        try:
+            return await _listening(database_url, wake)
+        except StoreUnavailableError as error:
+            log.warning("listener_lost", channel=CHANNEL, error=str(error), retry_in_seconds=backoff)
+        await anyio.sleep(backoff)
+        backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)

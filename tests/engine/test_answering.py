@@ -1,0 +1,322 @@
+"""From a recorded status change to its run requests, through the whole daemon."""
+
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import anyio
+import anyio.lowlevel
+import asyncpg
+
+from runbell import (
+    RunFailureSensorContext,
+    RunRequest,
+    RunStatusSensorContext,
+    SkipReason,
+    run_failure_sensor,
+    run_status_sensor,
+)
+from support.daemons import evaluations, record, requested_keys, running, until
+
+Session = asyncpg.Connection
+
+
+@run_status_sensor(run_status="SUCCESS", request_job="next_job")
+async def chain(context: RunStatusSensorContext) -> RunRequest:
+    return RunRequest(run_key=context.dagster_run.run_id, tags={"from": context.dagster_run.job_name})
+
+
+async def test_a_status_change_becomes_a_run_request(database_url: str, connection: Session) -> None:
+    async with running(database_url, chain):
+        event_id = await record(connection, "r1", code_location="eu", partition_key="2026-01-01")
+        await until(lambda: requested_keys(connection), ["r1"].__eq__)
+
+    request = await connection.fetchrow("SELECT * FROM runbell.run_requests")
+    assert request["sensor_name"] == "chain"
+    assert request["event_id"] == event_id
+    assert request["job_name"] == "next_job"
+    assert request["target"] == "sql"
+    assert request["state"] == "pending"
+    tags = await connection.fetchval("SELECT tags ->> 'from' FROM runbell.run_requests")
+    assert tags == "job"
+    ticks = await connection.fetch("SELECT requested, acted, failed FROM runbell.ticks WHERE sensor_name = 'chain'")
+    assert [tuple(tick) for tick in ticks] == [(1, 0, 0)]
+
+
+async def test_a_new_sensor_starts_at_the_moment_that_it_is_first_deployed(
+    database_url: str, connection: Session
+) -> None:
+    await record(connection, "before")
+    async with running(database_url, chain):
+        await record(connection, "after")
+        await until(lambda: requested_keys(connection), lambda keys: "after" in keys)
+
+    assert await requested_keys(connection) == ["after"]
+
+
+async def test_what_happens_while_no_daemon_runs_is_answered_by_the_next(
+    database_url: str, connection: Session
+) -> None:
+    async with running(database_url, chain):
+        pass
+    for number in range(30):
+        await record(connection, f"r{number:02}")
+    async with running(database_url, chain):
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) == 30)
+
+    assert await requested_keys(connection) == [f"r{number:02}" for number in range(30)]
+
+
+async def test_a_backlog_longer_than_a_page_is_paged_and_joined_to_the_tail(
+    database_url: str, connection: Session
+) -> None:
+    async with running(database_url, chain):
+        pass
+    await connection.execute(
+        "SELECT runbell.record_run_status('r' || n, 'job', 'SUCCESS') FROM generate_series(1, 3500) AS n"
+    )
+    async with running(database_url, chain):
+        await record(connection, "last")
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) == 3501)
+        await record(connection, "live")
+        await until(lambda: requested_keys(connection), lambda keys: "live" in keys, seconds=5)
+
+    expected = sorted([f"r{n}" for n in range(1, 3501)] + ["last", "live"])
+    assert sorted(await requested_keys(connection)) == expected
+
+
+async def test_every_form_of_function_answers(database_url: str, connection: Session) -> None:
+    threads: list[str] = []
+
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    def plain(context: RunStatusSensorContext) -> RunRequest:
+        threads.append(threading.current_thread().name)
+        return RunRequest(run_key="plain")
+
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    def generator(context: RunStatusSensorContext) -> Iterator[RunRequest]:
+        threads.append(threading.current_thread().name)
+        yield RunRequest(run_key="generator-1")
+        yield RunRequest(run_key="generator-2")
+
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    async def async_generator(context: RunStatusSensorContext) -> AsyncIterator[RunRequest]:
+        await anyio.lowlevel.checkpoint()
+        yield RunRequest(run_key="async-generator")
+
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    async def no_context() -> list[RunRequest]:
+        return []
+
+    async with running(database_url, plain, generator, async_generator, no_context):
+        await record(connection, "r1")
+        await until(lambda: connection.fetchval("SELECT count(*) FROM runbell.ticks"), lambda count: count == 4)
+
+    assert await requested_keys(connection) == ["async-generator", "generator-1", "generator-2", "plain"]
+    assert threading.main_thread().name not in threads
+    outcome = await connection.fetchval("SELECT last_outcome FROM runbell.sensors WHERE sensor_name = 'no_context'")
+    assert outcome == "skipped"
+
+
+async def test_run_keys_ask_for_one_run_over_all_history(database_url: str, connection: Session) -> None:
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    async def once(context: RunStatusSensorContext) -> list[RunRequest]:
+        return [RunRequest(run_key="same"), RunRequest(run_key="same"), RunRequest()]
+
+    async with running(database_url, once):
+        await record(connection, "r1")
+        await record(connection, "r2")
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) == 3)
+
+    assert [key for key in await requested_keys(connection) if key] == ["same"]
+
+
+async def test_a_sensor_does_not_answer_its_own_runs(database_url: str, connection: Session) -> None:
+    async with running(database_url, chain):
+        await record(connection, "r1")
+        await until(lambda: requested_keys(connection), ["r1"].__eq__)
+        (claimed,) = await connection.fetch("SELECT * FROM runbell.claim_run_requests('a launcher')")
+        completed = "SELECT runbell.complete_run_request($1, $2, 'own-by-id')"
+        assert await connection.fetchval(completed, claimed["request_id"], claimed["attempts"])
+        await record(connection, "own-by-id")
+        await record(connection, "own-by-tag", tags=f'{{"runbell/request_id": "{claimed["request_id"]}"}}')
+        await record(connection, "r2")
+        await until(lambda: requested_keys(connection), lambda keys: "r2" in keys)
+
+    assert await requested_keys(connection) == ["r1", "r2"]
+
+
+async def test_a_failing_function_is_retried_and_becomes_a_dead_letter(database_url: str, connection: Session) -> None:
+    calls: list[str] = []
+
+    @run_failure_sensor
+    def alert(context: RunFailureSensorContext) -> None:
+        calls.append(context.failure_event.message or "")
+        raise ConnectionError("the channel is away")
+
+    async with running(database_url, alert, retry_attempts=3):
+        await record(connection, "r1", "FAILURE", message="it broke")
+        await until(
+            lambda: evaluations(connection), lambda rows: [row["state"] for row in rows] == ["dead"], seconds=10
+        )
+
+    (row,) = await evaluations(connection)
+    assert calls == ["it broke"] * 3
+    assert row["attempts"] == 3
+    assert "ConnectionError: the channel is away" in row["error"]
+
+
+async def test_a_failed_event_waits_for_its_retry_and_holds_up_nothing(database_url: str, connection: Session) -> None:
+    attempts: dict[str, int] = {}
+
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    def sometimes(context: RunStatusSensorContext) -> RunRequest:
+        run_id = context.dagster_run.run_id
+        attempts[run_id] = attempts.get(run_id, 0) + 1
+        if run_id == "bad" and attempts[run_id] < 3:
+            raise OSError("try again")
+        return RunRequest(run_key=run_id)
+
+    async with running(database_url, sometimes, retry_backoff_seconds=0.3):
+        await record(connection, "bad")
+        for number in range(5):
+            await record(connection, f"good-{number}")
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) == 5)
+        assert "bad" not in await requested_keys(connection)
+        await until(lambda: requested_keys(connection), lambda keys: "bad" in keys)
+        await until(lambda: evaluations(connection), lambda rows: rows == [])
+
+    assert attempts["bad"] == 3
+
+
+async def test_a_retry_survives_a_restart(database_url: str, connection: Session) -> None:
+    healthy = False
+
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    async def waits(context: RunStatusSensorContext) -> RunRequest:
+        if not healthy:
+            raise OSError("not yet")
+        return RunRequest(run_key="done")
+
+    async with running(database_url, waits, retry_backoff_seconds=0.5):
+        await record(connection, "r1")
+        await until(lambda: evaluations(connection), bool)
+    healthy = True
+    async with running(database_url, waits):
+        await until(lambda: requested_keys(connection), ["done"].__eq__)
+        await until(lambda: evaluations(connection), lambda rows: rows == [])
+
+
+async def test_a_function_that_takes_too_long_fails_and_others_are_answered_meanwhile(
+    database_url: str, connection: Session
+) -> None:
+    @run_status_sensor(run_status="SUCCESS")
+    async def stuck(context: RunStatusSensorContext) -> None:
+        await anyio.sleep_forever()
+
+    async with running(database_url, stuck, chain, sensor_timeout_seconds=1.0, retry_attempts=1):
+        await record(connection, "r1")
+        await until(lambda: requested_keys(connection), ["r1"].__eq__, seconds=0.9)
+        rows = await until(lambda: evaluations(connection), lambda rows: bool(rows) and rows[0]["state"] == "dead")
+
+    assert "1" in rows[0]["error"]
+    assert "TimeoutError" in rows[0]["error"] or "timed out" in rows[0]["error"]
+
+
+async def test_events_of_one_run_reach_a_sensor_in_order_and_never_two_at_a_time(
+    database_url: str, connection: Session
+) -> None:
+    seen: dict[str, list[str]] = {}
+    inside: set[str] = set()
+    overlapped: list[str] = []
+
+    @run_status_sensor(run_status=["QUEUED", "STARTED", "SUCCESS"])
+    async def ordered(context: RunStatusSensorContext) -> None:
+        run_id = context.dagster_run.run_id
+        if run_id in inside:
+            overlapped.append(run_id)
+        inside.add(run_id)
+        await anyio.sleep(0.002)
+        inside.discard(run_id)
+        seen.setdefault(run_id, []).append(context.dagster_run.status.value)
+
+    async with running(database_url, ordered):
+        for status in ("QUEUED", "STARTED", "SUCCESS"):
+            await connection.execute(
+                "SELECT runbell.record_run_status('r' || n, 'job', $1) FROM generate_series(1, 40) AS n", status
+            )
+        await until(lambda: connection.fetchval("SELECT sum(acted) FROM runbell.ticks"), lambda total: total == 120)
+
+    assert not overlapped
+    assert all(order == ["QUEUED", "STARTED", "SUCCESS"] for order in seen.values())
+    assert len(seen) == 40
+
+
+async def test_a_plain_function_is_called_for_one_event_at_a_time_and_a_coroutine_for_several(
+    database_url: str, connection: Session
+) -> None:
+    now = {"plain": 0, "many": 0}
+    most = {"plain": 0, "many": 0}
+
+    def enter(name: str) -> None:
+        now[name] += 1
+        most[name] = max(most[name], now[name])
+
+    @run_status_sensor(run_status="SUCCESS")
+    def plain(context: RunStatusSensorContext) -> None:
+        enter("plain")
+        threading.Event().wait(0.005)
+        now["plain"] -= 1
+
+    @run_status_sensor(run_status="SUCCESS")
+    async def many(context: RunStatusSensorContext) -> None:
+        enter("many")
+        await anyio.sleep(0.005)
+        now["many"] -= 1
+
+    async with running(database_url, plain, many):
+        await connection.execute(
+            "SELECT runbell.record_run_status('r' || n, 'job', 'SUCCESS') FROM generate_series(1, 60) AS n"
+        )
+        await until(lambda: connection.fetchval("SELECT sum(acted) FROM runbell.ticks"), lambda total: total == 120)
+
+    assert most["plain"] == 1
+    assert 2 <= most["many"] <= 16
+
+
+async def test_stopping_commits_what_finishes_and_leaves_the_rest_for_the_next_start(
+    database_url: str, connection: Session
+) -> None:
+    """I10."""
+    begun = anyio.Event()
+
+    @run_status_sensor(run_status="SUCCESS", request_job="j", max_concurrent=1)
+    async def slow(context: RunStatusSensorContext) -> RunRequest:
+        begun.set()
+        await anyio.sleep(0.3)
+        return RunRequest(run_key=context.dagster_run.run_id)
+
+    async with running(database_url, slow):
+        for number in range(3):
+            await record(connection, f"r{number}")
+        await begun.wait()
+
+    assert await requested_keys(connection) == ["r0"]
+    async with running(database_url, slow):
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) == 3)
+    assert await requested_keys(connection) == ["r0", "r1", "r2"]
+
+
+async def test_a_sensor_declared_stopped_gets_nothing_and_starts_at_its_start(
+    database_url: str, connection: Session
+) -> None:
+    @run_status_sensor(run_status="SUCCESS", request_job="j")
+    async def later(context: RunStatusSensorContext) -> SkipReason | RunRequest:
+        return RunRequest(run_key=context.dagster_run.run_id)
+
+    async with running(database_url, later, default_running=False):
+        await record(connection, "while-stopped")
+    async with running(database_url, later):
+        await record(connection, "while-running")
+        await until(lambda: requested_keys(connection), lambda keys: "while-running" in keys)
+
+    assert await requested_keys(connection) == ["while-running"]
