@@ -15,6 +15,8 @@ MODULES = [
     "runbell.ops.loading",
     "runbell.ops.import_failures",
     "runbell.ops.folders",
+    "runbell.ops.metrics",
+    "runbell.ops.http",
     *(f"runbell.core.{found.name}" for found in pkgutil.iter_modules(runbell.core.__path__)),
 ]
 

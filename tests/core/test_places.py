@@ -32,6 +32,14 @@ def test_a_snapshot_sees_what_had_ended_and_nothing_else(snapshot: Snapshot, xid
     assert snapshot.sees(xid) is (not running and not not_begun)
 
 
+@given(snapshots(), snapshots())
+def test_one_snapshot_reaches_another_if_it_sees_all_that_the_other_sees(one: Snapshot, other: Snapshot) -> None:
+    sees_all = all(one.sees(xid) for xid in range(3, 60) if other.sees(xid))
+
+    # Running transactions at the very end make no difference to what is seen, but to where the next read begins.
+    assert one.reaches(other) == (sees_all and one.xmax >= other.xmax)
+
+
 @given(snapshots(), snapshots(), xids, st.integers(0, 50), xids, st.integers(0, 50))
 def test_i5_a_place_inside_a_read_passes_up_to_its_key_only(
     position: Snapshot, upper: Snapshot, last_xid: int, last_id: int, xid: int, event_id: int

@@ -43,10 +43,9 @@ async def test_i7_losing_one_kind_of_session_loses_no_event(database_url: str, c
                 "WHERE application_name = $1 AND datname = current_database()",
                 role,
             )
-            await record(connection, f"r{number}")
-            await until(
-                lambda key=f"r{number}": answered(connection), lambda found, key=f"r{number}": key in found, seconds=5
-            )
+            run_id = f"r{number}"
+            await record(connection, run_id)
+            await until(lambda: answered(connection), lambda found, run_id=run_id: run_id in found, seconds=5)
             assert killed or number
         await until(lambda: readiness(daemon))
 

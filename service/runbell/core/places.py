@@ -32,6 +32,10 @@ class Snapshot:
         """Had this transaction ended? (Whether it committed is the table's business.)"""
         return xid < self.xmax and xid not in self.xip
 
+    def reaches(self, other: "Snapshot") -> bool:
+        """Does this one see every transaction that the other sees?"""
+        return self.xmax >= other.xmax and not any(map(other.sees, self.xip))
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from anyio.abc import TaskGroup
 
-from runbell.core.places import Place
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
 from runbell.engine.tail import hand_out
-from runbell.engine.term import Held
+from runbell.engine.term import Held, by_place
 from runbell.store.connections import Pool
 from runbell.store.events import read_events
 
@@ -27,37 +26,29 @@ class Backlog:
         self._pool = pool
         self._committer = committer
         self._join = join
-        self._gone: set[Held] = set()
 
     def start(self, members: Iterable[Held]) -> None:
         """Catch these up, grouped by place."""
-        cohorts: dict[Place, list[Held]] = {}
-        for held in members:
-            cohorts.setdefault(held.progress.ahead, []).append(held)
-        for cohort in cohorts.values():
+        for cohort in by_place(members).values():
             self._tasks.start_soon(self._catch_up, cohort)
-
-    def forget(self, held: Held) -> None:
-        """This sensor is no longer ours."""
-        self._gone.add(held)
 
     async def _catch_up(self, cohort: list[Held]) -> None:
         """Read page by page while there is room, until the end of what was visible when this began."""
         while cohort := await self._with_room(cohort):
-            members = {held.sensor_name: held for held in cohort}
-            routes = Routes({name: held.subscription for name, held in members.items()})
+            routes = Routes({held.sensor_name: held.subscription for held in cohort})
             place = cohort[0].progress.ahead
             page = await read_events(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), scanned=PAGE)
-            hand_out(page, members, routes)
+            cohort = _still_ours(cohort)
+            hand_out(page, {held.sensor_name: held for held in cohort}, routes)
             for held in cohort:
                 held.progress.ahead = page.end
             if not page.full:
-                self._join(self._still_ours(cohort))
+                self._join(cohort)
                 return
 
     async def _with_room(self, cohort: Sequence[Held]) -> list[Held]:
         """Those that can take another page. The slow ones are split off, so that they hold up nobody."""
-        cohort = self._still_ours(cohort)
+        cohort = _still_ours(cohort)
         waited = False
         while cohort and not all(held.has_room for held in cohort):
             ready = [held for held in cohort if held.has_room]
@@ -66,11 +57,12 @@ class Backlog:
                 return ready
             await self._committer.next_settled(PATIENCE_SECONDS)
             waited = True
-            cohort = self._still_ours(cohort)
+            cohort = _still_ours(cohort)
         return list(cohort)
 
-    def _still_ours(self, cohort: Sequence[Held]) -> list[Held]:
-        return [held for held in cohort if held not in self._gone]
+
+def _still_ours(cohort: Sequence[Held]) -> list[Held]:
+    return [held for held in cohort if not held.dropped]
 
 
 def _jobs(cohort: Sequence[Held]) -> list[str] | None:

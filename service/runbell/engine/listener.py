@@ -4,6 +4,7 @@ LISTEN comes first and reading afterwards; the other order loses what commits in
 term: whatever was in memory may then be behind, and is read again.
 """
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -54,9 +55,9 @@ class Listener:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A lost or stuck session is cut, not waited for: closing politely has to end within the grace period.
-        with anyio.move_on_after(1, shield=True):
-            if not self.session.is_closed():
+        # Polite only while all is well: a lost or stuck session is cut, not waited for.
+        if error is None and not self.session.is_closed():
+            with anyio.move_on_after(1, shield=True), suppress(StoreUnavailableError), translated():
                 await self.session.close()
         self.session.terminate()
 

@@ -70,7 +70,7 @@ class Service:
     async def _begin(self, readers: TaskGroup) -> None:
         """Take the leases and start everything; nothing committed from here on is missed."""
         self._backlog = Backlog(readers, self._pool, self._committer, self._tail.join)
-        self._term.on_drop = [self._tail.leave, self._backlog.forget]
+        self._term.on_drop = self._tail.leave
         await self._tenure.begin()
         start = await read_snapshot(self._pool)
         for task in (self._committer.run, self._reporter.run, self._write_lazy_places):

@@ -13,7 +13,7 @@ from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Head
 from runbell.core.routing import Routes
 from runbell.engine.doorbell import Doorbell
-from runbell.engine.term import Held
+from runbell.engine.term import Held, by_place
 from runbell.store.bell import Sleep
 from runbell.store.connections import Pool
 from runbell.store.events import EventPage, read_events
@@ -63,16 +63,12 @@ class Tail:
         """Read for ever, from `start`; ends only with the term."""
         self.head = Head(Place(start))
         while True:
-            # Who asks to join during the read has read further than it, perhaps: they wait for the next.
-            joining, self._joining = self._joining, []
-            page = await read_events(
-                self._pool, self.head.place, statuses=self._current_routes().statuses, scanned=PAGE
-            )
+            statuses = self._current_routes().statuses
+            page = await read_events(self._pool, self.head.place, statuses=statuses, scanned=PAGE)
             self._hand(page)
             if page.full:
-                self._joining = joining + self._joining
                 continue
-            await self._admit(joining)
+            await self._admit()
             if not self._joining:
                 await self._rest(len(page.events))
 
@@ -89,26 +85,30 @@ class Tail:
             self.leave(held)
             self._on_full(held)
 
-    async def _admit(self, joining: Sequence[Held]) -> None:
-        """Let sensors join by a last read of their own up to the tail's place, while no tail read is in flight."""
-        cohorts: dict[Place, list[Held]] = {}
-        for held in joining:
-            cohorts.setdefault(held.progress.ahead, []).append(held)
-        for place, members in cohorts.items():
-            names = {held.sensor_name: held for held in members}
-            routes = Routes({name: held.subscription for name, held in names.items()})
-            page = await read_events(
-                self._pool, place, upper=self.head.place.position, statuses=routes.statuses, scanned=PAGE
-            )
-            hand_out(page, names, routes)
-            for held in members:
-                held.progress.ahead = page.end
-                if page.full:
-                    self._on_full(held)
-                else:
-                    held.progress.head = self.head
-                    self._joined[held.sensor_name] = held
-            self._routes = None
+    async def _admit(self) -> None:
+        """Let sensors join by a last read of their own up to the tail's place, while no tail read is in flight.
+
+        Who has read further than the tail by now waits for its next read, or would be handed events twice.
+        """
+        reached = self.head.place.position
+        ready = [held for held in self._joining if reached.reaches(held.progress.ahead.position)]
+        self._joining = [held for held in self._joining if held not in ready]
+        for place, cohort in by_place(ready).items():
+            await self._admit_cohort(place, reached, cohort)
+
+    async def _admit_cohort(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> None:
+        routes = Routes({held.sensor_name: held.subscription for held in cohort})
+        page = await read_events(self._pool, place, upper=reached, statuses=routes.statuses, scanned=PAGE)
+        members = {held.sensor_name: held for held in cohort if not held.dropped}
+        hand_out(page, members, routes)
+        for held in members.values():
+            held.progress.ahead = page.end
+            if page.full:
+                self._on_full(held)
+            else:
+                held.progress.head = self.head
+                self._joined[held.sensor_name] = held
+        self._routes = None
 
     async def _rest(self, found: int) -> None:
         """After a read that was not full: sleep until rung, or pause, or read on at once."""
@@ -156,4 +156,5 @@ def hand_out(page: EventPage, members: dict[str, Held], routes: Routes) -> None:
         for name in routes.wanted_by(event):
             shares.setdefault(name, []).append(event)
     for name, events in shares.items():
-        members[name].hand(page.start, page.upper, page.end, events)
+        if name in members:
+            members[name].hand(page.start, page.upper, page.end, events)

@@ -1,6 +1,6 @@
 """What this process holds in memory while it holds leases. Thrown away whole when the database was lost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from runbell.core.events import RunEvent
@@ -22,6 +22,7 @@ class Held:
     subscription: Subscription
     progress: Progress
     lane: Lane
+    dropped: bool = False
 
     @property
     def full(self) -> bool:
@@ -46,7 +47,7 @@ class Term:
     held: dict[str, Held] = field(default_factory=dict)
     # The sensors of the module that are held but stopped: their epoch is theirs, nothing is read for them.
     stopped: dict[str, int] = field(default_factory=dict)
-    on_drop: list[Callable[[Held], None]] = field(default_factory=list)
+    on_drop: Callable[[Held], None] = lambda _: None
 
     def drop(self, sensor_name: str) -> bool:
         """This sensor is no longer ours: begin nothing more for it."""
@@ -54,12 +55,20 @@ class Term:
         held = self.held.pop(sensor_name, None)
         if held is None:
             return False
+        held.dropped = True
         held.lane.close()
-        for forget in self.on_drop:
-            forget(held)
+        self.on_drop(held)
         return True
 
     def epoch_of(self, sensor_name: str) -> int:
         """The epoch that a sensor is held under; 0: it is not."""
         held = self.held.get(sensor_name)
         return held.progress.lease_epoch if held is not None else self.stopped.get(sensor_name, 0)
+
+
+def by_place(members: Iterable[Held]) -> dict[Place, list[Held]]:
+    """Sensors grouped by where they stand: each place is read once for all of them."""
+    groups: dict[Place, list[Held]] = {}
+    for held in members:
+        groups.setdefault(held.progress.ahead, []).append(held)
+    return groups

@@ -17,6 +17,8 @@ Session: TypeAlias = "Connection | Pool"
 CONNECT_SECONDS = 10.0
 # A statement's deadline on this side: a half-open connection never answers. Above the server's own, which is kinder.
 COMMAND_SECONDS = 20.0
+# Queries after which a pool replaces a connection, and with it all that it has prepared.
+NEVER_TOO_OLD = 10**12
 TIMEOUTS = {
     "statement_timeout": "15s",
     "lock_timeout": "10s",
@@ -59,7 +61,13 @@ async def connect_pool(url: str, *, role: str, size: int, **settings: str) -> Po
         SettingsError: the URL cannot be understood.
     """
     with translated(), _understood():
-        return await asyncpg.create_pool(url, min_size=1, max_size=size, **_options(role, settings))
+        return await asyncpg.create_pool(
+            url, min_size=1, max_size=size, max_queries=NEVER_TOO_OLD, reset=_keep_as_it_is, **_options(role, settings)
+        )
+
+
+async def _keep_as_it_is(_: Connection) -> None:
+    """Our statements leave nothing behind in a session; the pool's own clean-up would be a second round trip each."""
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from runbell.store.connections import Session
 from runbell.store.failures import translated
 from runbell.store.statements import statement
 
-FIELDS = tuple(RunEvent.__dataclass_fields__)
+# A row begins with an event's fields, in their order.
+FIELDS = len(RunEvent.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +53,18 @@ async def read_events(
             jobs,
             scanned,
         )
-    return _page_of(start, rows, scanned)
+    return _page_of(start, rows)
 
 
-def _page_of(start: Place, rows: Sequence[asyncpg.Record], scanned: int) -> EventPage:
-    first = rows[0]
-    seen = Snapshot.parse(first["upper"])
-    full = first["scanned"] >= scanned
-    end = start.at(seen, EventKey(first["furthest_xid"], first["furthest_event_id"])) if full else start.end(seen)
-    events = [event_of(row) for row in rows if row["event_id"] is not None]
-    return EventPage(start, seen, end, events, full)
+def _page_of(start: Place, rows: Sequence[asyncpg.Record]) -> EventPage:
+    # The last row is no event: it says what was read, and how far if the page is full.
+    *found, end_row = rows
+    upper = Snapshot.parse(end_row["upper"])
+    full = end_row["furthest_xid"] is not None
+    end = start.at(upper, EventKey(end_row["furthest_xid"], end_row["furthest_event_id"])) if full else start.end(upper)
+    return EventPage(start, upper, end, [event_of(row) for row in found], full)
 
 
 def event_of(row: asyncpg.Record) -> RunEvent:
     """The event in a row. JSON stays text and times are numbers, so that nothing in a row can fail to decode here."""
-    return RunEvent(*map(row.__getitem__, FIELDS))
+    return RunEvent(*row[:FIELDS])

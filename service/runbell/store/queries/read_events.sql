@@ -1,6 +1,8 @@
 -- One page of what has become visible since a place, in ONE statement with its snapshot.
 -- A row was visible at the position unless its xid is at or above its xmax, or stands in its xip: the two branches.
 -- The page is cut by scanned rows, filtered afterwards, so that no filter can make the statement long.
+-- Each branch has ONE lower bound, on both columns of the index: beside a second one, on xid alone, a scan may begin at
+-- whichever is written last, and walk over every event that there is. The upper bound ends it before those that are newer.
 -- $1 position      text    pg_snapshot
 -- $2 upper         text    pg_snapshot that bounds a paged read, or null: now
 -- $3 last_xid      bigint  the key that has been read up to, or 0
@@ -8,10 +10,21 @@
 -- $5 statuses      text[]  only these, or null: all
 -- $6 jobs          text[]  only these, or null: all
 -- $7 scanned       bigint  rows to scan at most
-WITH bounds AS MATERIALIZED (
+-- → the events with the fields of RunEvent in their order, by event_id; last a row that is no event, with what was read
+WITH snapshots AS MATERIALIZED (
     SELECT
         $1::text::pg_snapshot AS position,
-        coalesce($2::text::pg_snapshot, pg_current_snapshot()) AS upper
+        coalesce($2::text::pg_snapshot, pg_current_snapshot()) AS upper,
+        $3::bigint::text::xid8 AS last_xid
+),
+bounds AS MATERIALIZED (
+    SELECT
+        s.upper,
+        pg_snapshot_xmax(s.upper) AS end_xid,
+        s.last_xid,
+        greatest(pg_snapshot_xmax(s.position), s.last_xid) AS new_xid,
+        CASE WHEN s.last_xid >= pg_snapshot_xmax(s.position) THEN $4::bigint ELSE -9223372036854775808 END AS new_event_id
+    FROM snapshots AS s
 ),
 page AS MATERIALIZED (
     SELECT p.*
@@ -20,8 +33,8 @@ page AS MATERIALIZED (
         (
             SELECT e.*
             FROM runbell.run_events AS e
-            WHERE e.xid >= pg_snapshot_xmax(b.position)
-                AND (e.xid, e.event_id) > ($3::bigint::text::xid8, $4::bigint)
+            WHERE (e.xid, e.event_id) > (b.new_xid, b.new_event_id)
+                AND e.xid < b.end_xid
                 AND pg_visible_in_snapshot(e.xid, b.upper)
             ORDER BY e.xid, e.event_id
             LIMIT $7
@@ -31,7 +44,7 @@ page AS MATERIALIZED (
             SELECT e.*
             FROM runbell.run_events AS e
             WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))
-                AND (e.xid, e.event_id) > ($3::bigint::text::xid8, $4::bigint)
+                AND (e.xid, e.event_id) > (b.last_xid, $4::bigint)
                 AND pg_visible_in_snapshot(e.xid, b.upper)
             ORDER BY e.xid, e.event_id
             LIMIT $7
@@ -40,17 +53,10 @@ page AS MATERIALIZED (
     ORDER BY p.xid, p.event_id
     LIMIT $7
 ),
-extent AS (
-    SELECT count(*) AS scanned FROM page
-),
 furthest AS (
-    SELECT p.xid, p.event_id FROM page AS p ORDER BY p.xid DESC, p.event_id DESC LIMIT 1
+    SELECT p.xid, p.event_id FROM page AS p ORDER BY p.xid, p.event_id OFFSET $7 - 1
 )
 SELECT
-    b.upper::text AS upper,
-    x.scanned,
-    f.xid::text::bigint AS furthest_xid,
-    f.event_id AS furthest_event_id,
     p.event_id,
     p.xid::text::bigint AS xid,
     p.source,
@@ -77,11 +83,19 @@ SELECT
     r.run_config::text AS run_config,
     extract(epoch FROM r.created_at)::float8 AS created_at,
     extract(epoch FROM r.started_at)::float8 AS started_at,
-    extract(epoch FROM r.ended_at)::float8 AS ended_at
-FROM bounds AS b
-CROSS JOIN extent AS x
-LEFT JOIN furthest AS f ON true
-LEFT JOIN page AS p ON ($5::text[] IS NULL OR p.status = ANY ($5::text[]))
-    AND ($6::text[] IS NULL OR p.job_name = ANY ($6::text[]))
+    extract(epoch FROM r.ended_at)::float8 AS ended_at,
+    NULL::text AS upper,
+    NULL::bigint AS furthest_xid,
+    NULL::bigint AS furthest_event_id
+FROM page AS p
 LEFT JOIN runbell.runs AS r ON r.source = p.source AND r.run_id = p.run_id
-ORDER BY p.event_id
+WHERE ($5::text[] IS NULL OR p.status = ANY ($5::text[])) AND ($6::text[] IS NULL OR p.job_name = ANY ($6::text[]))
+UNION ALL
+SELECT
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    b.upper::text,
+    f.xid::text::bigint,
+    f.event_id
+FROM bounds AS b
+LEFT JOIN furthest AS f ON true
+ORDER BY event_id NULLS LAST

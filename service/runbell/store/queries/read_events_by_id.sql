@@ -1,10 +1,7 @@
 -- The events of evaluations that wait in `evaluations`, with what those rows say.
 -- $1 evaluation_ids bigint[]
+-- → the fields of RunEvent in their order, then those of the row
 SELECT
-    v.evaluation_id,
-    v.sensor_name,
-    v.replay,
-    v.attempts,
     e.event_id,
     e.xid::text::bigint AS xid,
     e.source,
@@ -22,7 +19,10 @@ SELECT
     r.run_config::text AS run_config,
     extract(epoch FROM r.created_at)::float8 AS created_at,
     extract(epoch FROM r.started_at)::float8 AS started_at,
-    extract(epoch FROM r.ended_at)::float8 AS ended_at
+    extract(epoch FROM r.ended_at)::float8 AS ended_at,
+    v.sensor_name,
+    v.replay,
+    v.attempts
 FROM runbell.evaluations AS v
 LEFT JOIN runbell.run_events AS e ON e.event_id = v.event_id
 LEFT JOIN runbell.runs AS r ON r.source = e.source AND r.run_id = e.run_id
