@@ -1,4 +1,4 @@
-"""The tables of Dagster that matter here, in a test's own database, and what Dagster writes into them and in which order."""
+"""The tables of Dagster that matter here, and what Dagster writes into them, in its order."""
 
 import json
 import uuid
@@ -110,7 +110,7 @@ class DagsterTables:
         """Only the change of the run's row."""
         await self.session.execute(
             "UPDATE runs SET status = $2::text, update_timestamp = CURRENT_TIMESTAMP,"
-            " start_time = CASE WHEN $2::text = 'STARTED' THEN extract(epoch FROM clock_timestamp()) ELSE start_time END"
+            " start_time = CASE $2::text WHEN 'STARTED' THEN extract(epoch FROM clock_timestamp()) ELSE start_time END"
             " WHERE run_id = $1",
             *(run_id, status),
         )

@@ -1,0 +1,95 @@
+"""`runbell check`: load the sensors as the daemon would, and say what each of them watches."""
+
+import json as json_text
+from typing import Annotated, Any
+
+import typer
+
+from runbell.core.filters import JobPattern
+from runbell.core.sensors import Sensor
+from runbell.core.statuses import DagsterRunStatus
+from runbell.ops.failures import explained
+from runbell.ops.loading import load_sensors
+from runbell.ops.settings import Settings, read_settings
+
+
+def check(
+    *,
+    sensors: Annotated[str | None, typer.Option(help="RUNBELL_SENSORS")] = None,
+    code_location: Annotated[str | None, typer.Option(help="RUNBELL_CODE_LOCATION")] = None,
+    default_status: Annotated[str | None, typer.Option(help="RUNBELL_DEFAULT_STATUS")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """Load the sensors and say what each of them watches; needs no database."""
+    with explained():
+        settings = read_settings(
+            needs_database=False, sensors=sensors, code_location=code_location, default_status=default_status
+        )
+        loaded = load_sensors(settings.sensors)
+    rows = [row_of(sensor, settings) for sensor in loaded.sensors]
+    if json:
+        typer.echo(json_text.dumps(rows, indent=2, default=str))
+        return
+    for row in rows:
+        typer.echo(said(row))
+    typer.echo(f"{len(rows)} sensors in {loaded.module}, no mistakes" if len(rows) != 1 else "1 sensor, no mistakes")
+
+
+def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
+    """What there is to know of a sensor, as it would be deployed with these settings."""
+    declared = sensor.default_status.value if sensor.default_status else None
+    return {
+        "sensor_name": sensor.identity(settings.code_location),
+        "description": sensor.description,
+        "statuses": sorted(sensor.statuses),
+        "monitored_jobs": None if sensor.jobs is None else list(map(_job, sensor.jobs)),
+        "code_location": sensor.filter(settings.code_location).scope,
+        "request_jobs": list(sensor.request_jobs),
+        "default_status": declared,
+        "active": (declared or settings.default_status) == "RUNNING",
+        "max_concurrent": sensor.max_concurrent,
+        "is_async": sensor.is_async,
+        "react_to_own_runs": sensor.react_to_own_runs,
+        "tags": dict(sensor.tags),
+        "metadata": dict(sensor.metadata),
+        "declared_at": sensor.declared_at,
+        "notes": notes_on(sensor),
+    }
+
+
+def notes_on(sensor: Sensor) -> list[str]:
+    """What is worth knowing and no mistake."""
+    notes = []
+    if sensor.minimum_interval_seconds is not None:
+        notes.append(
+            f"minimum_interval_seconds={sensor.minimum_interval_seconds:g} is not needed and has no effect:"
+            " nothing is polled"
+        )
+    notes.extend(
+        f"{status} is none of the statuses that Dagster has: runs are matched by this text"
+        for status in sorted(sensor.statuses - DagsterRunStatus.__members__.keys())
+    )
+    return notes
+
+
+def said(row: dict[str, Any]) -> str:
+    """A row for people."""
+    jobs = "every job" if row["monitored_jobs"] is None else ", ".join(row["monitored_jobs"])
+    where = "every code location" if row["code_location"] is None else f"code location {row['code_location']}"
+    start = "running" if row["active"] else "stopped"
+    calls = "one at a time" if row["max_concurrent"] == 1 else f"up to {row['max_concurrent']} at once"
+    lines = [
+        ("", row["description"]),
+        ("watches", f"{', '.join(row['statuses'])} of {jobs} in {where}"),
+        ("requests", ", ".join(row["request_jobs"]) or "nothing"),
+        ("state", f"{start}, as {'declared' if row['default_status'] else 'RUNBELL_DEFAULT_STATUS says'}"),
+        ("calls", f"{calls}, {'on the event loop' if row['is_async'] else 'in a thread'}"),
+        ("declared", row["declared_at"]),
+        *(("note", note) for note in row["notes"]),
+    ]
+    shown = [f"  {name:<9} {text}" if name else f"  {text}" for name, text in lines if text]
+    return "\n".join([row["sensor_name"], *shown, ""])
+
+
+def _job(job: JobPattern) -> str:
+    return job.job_name if job.code_location is None else f"{job.code_location}:{job.job_name}"

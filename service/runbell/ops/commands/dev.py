@@ -1,0 +1,99 @@
+"""`runbell dev`: everything at work in one process, for a look within seconds."""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from runbell.core.errors import SettingsError
+from runbell.engine.daemon import Daemon
+from runbell.launchers.options import LaunchOptions
+from runbell.launchers.simulated.demo import simulated_orchestrator
+from runbell.launchers.simulated.schedule import SOURCE
+from runbell.ops import logs, schema
+from runbell.ops.commands.serve import daemon_options
+from runbell.ops.embedded import embedded_server
+from runbell.ops.failures import explained
+from runbell.ops.folders import find_folder
+from runbell.ops.loading import LoadedSensors, load_sensors
+from runbell.ops.masking import mask
+from runbell.ops.settings import Settings, read_settings
+from runbell.ops.signals import StopSignals, stop_signals
+
+
+def dev(
+    *,
+    # RUNBELL_DATABASE_URL is left alone: examples have no business in the database that it may name.
+    database_url: Annotated[
+        str | None, typer.Option(help="Use this server, not an embedded one.", metavar="URL")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep the embedded server's data here.", metavar="DIR")] = None,
+    sensors: Annotated[
+        str | None, typer.Option(help="RUNBELL_SENSORS; default: the example sensors.", metavar="MODULE")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="RUNBELL_LOG_FORMAT", metavar="VALUE")] = None,
+    log_level: Annotated[str | None, typer.Option(help="RUNBELL_LOG_LEVEL", metavar="VALUE")] = None,
+) -> None:
+    """Show everything at work: a database, example sensors and a simulated orchestrator."""
+    with explained():
+        if database_url and keep:
+            raise SettingsError("--keep is for the embedded server, which --database-url does without")
+        settings = read_settings(
+            needs_database=False,
+            database_url=database_url,
+            sensors=sensors,
+            # For eyes, also where the output is not a terminal.
+            log_format=log_format or os.environ.get("RUNBELL_LOG_FORMAT") or "console",
+            log_level=log_level,
+        )
+        loaded = load_sensors(settings.sensors or str(find_folder("sensors")))
+        logs.configure(settings.log_format, settings.log_level, logs.keep_stdout())
+        # Of the migrations the banner says enough.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        drained = anyio.run(_dev, settings, loaded, database_url, keep, backend_options={"use_uvloop": True})
+    raise typer.Exit(0 if drained else 1)
+
+
+async def _dev(settings: Settings, loaded: LoadedSensors, given: str | None, keep: Path | None) -> bool:
+    async with stop_signals(settings.shutdown_grace_seconds) as stop, _database(given, keep) as url:
+        await schema.migrate(url)
+        _say(_banner(loaded, url, keep))
+        # Everything on a server of our own; on a given one, only what was meant for the simulation.
+        options = LaunchOptions(consumer="dev", targets=(SOURCE,) if given else None)
+        await _run(settings.model_copy(update={"database_url": url}), loaded, options, stop)
+    return not stop.forced
+
+
+async def _run(settings: Settings, loaded: LoadedSensors, options: LaunchOptions, stop: StopSignals) -> None:
+    daemon = Daemon(daemon_options(settings, loaded))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(daemon.run)
+        async with simulated_orchestrator(settings.database_url, options, scheduled=True):
+            await stop.wait()
+        daemon.stop()
+
+
+@asynccontextmanager
+async def _database(given: str | None, keep: Path | None) -> AsyncIterator[str]:
+    if given:
+        yield given
+        return
+    async with embedded_server(keep, _say) as url:
+        yield url
+
+
+def _banner(loaded: LoadedSensors, url: str, keep: Path | None) -> str:
+    fate = f", data kept in {keep}" if keep else ""
+    names = ", ".join(sorted(sensor.name for sensor in loaded.sensors))
+    return f"{len(loaded.sensors)} sensors of {loaded.module}: {names}\ndatabase: {mask(url)}{fate}\nCtrl-C ends it"
+
+
+def _say(text: str) -> None:
+    """For the person at the terminal: on stderr, since stdout carries log lines only."""
+    print(*(f"runbell: {line}" for line in text.splitlines()), sep="\n", file=sys.stderr, flush=True)  # noqa: T201

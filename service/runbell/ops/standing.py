@@ -1,0 +1,83 @@
+"""Reads how sensors and requests stand, for scrapes: never often, never for long, kept while the database is away."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import structlog
+
+from runbell.core.errors import RunbellError
+from runbell.engine.doorbell import Doorbell
+from runbell.store import connections
+from runbell.store.overview import SensorState, count_run_requests, read_sensor_states
+
+log = structlog.get_logger()
+# However often somebody scrapes: so long lies between two reads, and so many times as long as a read took.
+FRESH_SECONDS = 5.0
+SHARE = 20
+# A read that takes longer than a scrape waits for goes on, and is what the next scrape gets.
+SCRAPE_WAITS_SECONDS = 2.0
+READ_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How sensors and requests stood when they were read; empty when they never could be."""
+
+    sensors: Sequence[SensorState] = ()
+    requests: Mapping[str, int] = field(default_factory=dict)
+
+
+class StandingReader:
+    """Reads when it is asked to.
+
+    Attributes:
+        last: what was read last.
+    """
+
+    def __init__(self, database_url: str, sensor_names: Collection[str]) -> None:
+        self._url = database_url
+        self._names = frozenset(sensor_names)
+        self._asked = Doorbell()
+        self._done = anyio.Event()
+        self._next_read = 0.0
+        self._failing = False
+        self.last = Standing()
+
+    async def current(self) -> Standing:
+        """How things stand: read now, or what was read last if that was just now or nothing better is to be had."""
+        if anyio.current_time() >= self._next_read:
+            self._asked.ring()
+            with anyio.move_on_after(SCRAPE_WAITS_SECONDS):
+                await self._done.wait()
+        return self.last
+
+    async def run(self) -> None:
+        """Read whenever somebody asks, for ever."""
+        while True:
+            await self._asked.wait()
+            began = anyio.current_time()
+            await self._try()
+            ended = anyio.current_time()
+            self._next_read = ended + max(FRESH_SECONDS, SHARE * (ended - began))
+            self._done.set()
+            self._done = anyio.Event()
+
+    async def _try(self) -> None:
+        try:
+            with anyio.fail_after(READ_SECONDS):
+                self.last = await self._read()
+            self._failing = False
+        except (RunbellError, TimeoutError) as error:
+            if not self._failing:
+                log.warning("metrics_not_read", error=str(error) or "the database takes too long")
+            self._failing = True
+
+    async def _read(self) -> Standing:
+        # A connection of its own, for once: the daemon's are for what cannot wait.
+        session = await connections.connect(self._url, role="metrics")
+        try:
+            states = await read_sensor_states(session)
+            return Standing([s for s in states if s.sensor_name in self._names], await count_run_requests(session))
+        finally:
+            session.terminate()

@@ -1,0 +1,84 @@
+"""`runbell check`, as a process."""
+
+import json
+
+import pytest
+
+from support.processes import runbell
+
+MODULE = """
+import runbell
+
+print("loading")
+
+@runbell.run_failure_sensor(monitored_jobs=["etl_*", "there:load"], request_jobs=["clean"], minimum_interval_seconds=30)
+def clean_up(context):
+    '''Cleans up.'''
+
+@runbell.run_status_sensor("up_for_retry", default_status=runbell.DefaultSensorStatus.STOPPED, metadata={"a": {1}})
+async def watch(context): ...
+"""
+
+
+@pytest.fixture
+def module(tmp_path):
+    (tmp_path / "sensors.py").write_text(MODULE, encoding="utf-8")
+    return tmp_path
+
+
+def test_check_says_what_each_sensor_watches(module):
+    done = runbell("check", cwd=module)
+
+    assert (done.code, done.stderr) == (0, "loading\n")
+    assert "watches   FAILURE of etl_*, there:load in every code location" in done.stdout
+    assert "requests  clean" in done.stdout
+    assert "note      minimum_interval_seconds=30 is not needed and has no effect" in done.stdout
+    assert "state     stopped, as declared" in done.stdout
+    assert "note      UP_FOR_RETRY is none of the statuses that Dagster has" in done.stdout
+    assert "2 sensors in sensors, no mistakes" in done.stdout
+
+
+def test_check_lists_as_json(module):
+    done = runbell("check", "--json", cwd=module, RUNBELL_CODE_LOCATION="here", RUNBELL_DEFAULT_STATUS="STOPPED")
+    clean_up, watch = json.loads(done.stdout)
+
+    assert done.code == 0
+    assert (clean_up["sensor_name"], clean_up["active"], clean_up["code_location"]) == ("here:clean_up", False, "here")
+    assert (clean_up["monitored_jobs"], clean_up["request_jobs"]) == (["etl_*", "there:load"], ["clean"])
+    assert (watch["statuses"], watch["monitored_jobs"], watch["max_concurrent"]) == (["UP_FOR_RETRY"], None, 16)
+    assert (watch["default_status"], watch["active"]) == ("STOPPED", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "import runbell\n@runbell.run_failure_sensor(monitored_jobs=[])\ndef a(): ...",
+            "sensor 'a': monitored_jobs=[] is empty",
+        ),
+        ("x = 1", "has no sensors"),
+        ("raise SystemExit(0)", "ends the process while it is imported (SystemExit: 0)"),
+        ("def (:", "sensors.py:1 is not valid Python"),
+    ],
+)
+def test_check_fails_on_any_mistake(tmp_path, text, said):
+    (tmp_path / "sensors.py").write_text(text, encoding="utf-8")
+    done = runbell("check", cwd=tmp_path)
+
+    assert (done.code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_without_a_module_names_the_ways_to_give_one(tmp_path):
+    done = runbell("check", cwd=tmp_path)
+
+    assert done.code == 2
+    assert "--sensors or RUNBELL_SENSORS" in done.stderr
+
+
+def test_check_takes_another_module(tmp_path, module):
+    (module / "mine.py").write_text("import runbell\n@runbell.run_failure_sensor\ndef only(): ...", encoding="utf-8")
+
+    assert "only" in runbell("check", "--sensors", "mine", cwd=module).stdout
+    assert "only" in runbell("check", cwd=module, RUNBELL_SENSORS=str(module / "mine.py")).stdout

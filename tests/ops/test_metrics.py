@@ -1,0 +1,186 @@
+"""The figures: exactly the contract's names, as many series as there are sensors, cheap to keep and to scrape."""
+
+import math
+import re
+
+import anyio
+import pytest
+
+from runbell import RunRequest, RunStatusSensorContext, SkipReason, run_status_sensor
+from runbell.engine.daemon import Daemon, DaemonOptions
+from runbell.ops.metrics import BUCKETS, Metrics
+from runbell.ops.standing import Standing, StandingReader
+from support.daemons import evaluations, record, until
+from support.house import ROOT
+from support.http import SAMPLE
+from support.processes import python
+
+NAMES = {
+    "runbell_sensor_lag_seconds": "gauge",
+    "runbell_sensor_lag_events": "gauge",
+    "runbell_request_latency_seconds": "histogram",
+    "runbell_evaluations_total": "counter",
+    "runbell_dead_letters": "gauge",
+    "runbell_requests": "gauge",
+}
+
+
+def samples(text):
+    return {f"{name}{{{labels}}}": float(value) for name, labels, value in SAMPLE.findall(text)}
+
+
+def test_the_names_and_types_are_those_of_the_contract():
+    text = Metrics(["a"]).text(Standing())
+
+    assert dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)) == NAMES
+    assert set(re.findall(r"^# HELP (\w+) \w", text, re.MULTILINE)) == set(NAMES)
+
+
+def test_every_outcome_of_every_sensor_begins_at_zero_so_that_the_first_failure_is_an_increase():
+    found = samples(Metrics(["a", "b"]).text(Standing()))
+
+    series = {name: value for name, value in found.items() if name.startswith("runbell_evaluations")}
+    assert set(series.values()) == {0}
+    assert len(series) == 8
+
+
+@pytest.mark.parametrize(
+    ("latency", "bucket"), [(0.0004, "0.001"), (0.001, "0.001"), (0.0011, "0.0025"), (59.0, "60.0"), (9000.0, "+Inf")]
+)
+def test_a_latency_is_counted_from_its_bucket_upwards(latency, bucket):
+    metrics = Metrics([])
+
+    metrics.requested(latency)
+
+    found = samples(metrics.text(Standing()))
+    counted = [bound for bound in [*map(str, BUCKETS), "+Inf"] if found[bucket_of(bound)]]
+    assert counted[0] == bucket
+    assert found["runbell_request_latency_seconds_count{}"] == 1
+    assert found["runbell_request_latency_seconds_sum{}"] == latency
+
+
+@pytest.mark.parametrize("latency", [-0.2, -math.inf, math.inf, math.nan])
+def test_another_clock_or_an_impossible_time_does_not_spoil_the_sum(latency):
+    metrics = Metrics([])
+
+    metrics.requested(latency)
+
+    assert samples(metrics.text(Standing()))["runbell_request_latency_seconds_sum{}"] == 0
+
+
+def test_names_with_quotes_and_newlines_stay_one_line_each():
+    metrics = Metrics(['a "sensor"\n\\'])
+    metrics.evaluated('a "sensor"\n\\', "acted")
+
+    assert 'sensor="a \\"sensor\\"\\n\\\\"} 1.0\n' in metrics.text(Standing())
+
+
+def test_nothing_of_prometheus_or_the_server_is_loaded_until_it_is_needed():
+    said = python(
+        "import sys, runbell.ops.commands.serve\n"
+        "print(*(m for m in ('prometheus_client', 'starlette', 'uvicorn', 'h11') if m in sys.modules))"
+    )
+
+    assert said.split() == []
+
+
+def test_each_name_stands_in_the_documentation():
+    text = (ROOT / "docs" / "operating.md").read_text()
+
+    assert [name for name in NAMES if f"`{name}" not in text] == []
+
+
+async def test_what_a_daemon_did_is_counted_and_how_things_stand_is_read(database_url, connection):
+    metrics = Metrics(["answer", "broken"])
+    reader = StandingReader(database_url, ["answer", "broken"])
+    daemon = Daemon(
+        DaemonOptions(database_url=database_url, module="m", sensors=(answer, broken), retry_attempts=1),
+        measures=metrics,
+    )
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(daemon.run)
+        tasks.start_soon(reader.run)
+        await record(connection, "one")
+        await record(connection, "two", job="dull")
+        await until(
+            lambda: connection.fetchval("SELECT sum(acted + requested + skipped + failed) FROM runbell.ticks"),
+            lambda settled: settled == 4,
+        )
+        found = samples(metrics.text(await reader.current()))
+        tasks.cancel_scope.cancel()
+
+    assert [row["state"] for row in await evaluations(connection)] == ["dead", "dead"]
+    assert found['runbell_evaluations_total{outcome="requested",sensor="answer"}'] == 1
+    assert found['runbell_evaluations_total{outcome="skipped",sensor="answer"}'] == 1
+    assert found['runbell_evaluations_total{outcome="failed",sensor="broken"}'] == 2
+    assert found["runbell_request_latency_seconds_count{}"] == 1
+    assert 0 < found["runbell_request_latency_seconds_sum{}"] < 10
+    assert found['runbell_dead_letters{sensor="broken"}'] == 2
+    assert found['runbell_dead_letters{sensor="answer"}'] == 0
+    assert found['runbell_requests{state="pending"}'] == 1
+    assert found['runbell_requests{state="launched"}'] == 0
+
+
+async def test_a_sensor_that_is_behind_shows_it(database_url, connection):
+    await deployed(database_url)
+    for number in range(3):
+        await record(connection, f"r{number}")
+    await connection.execute("UPDATE runbell.run_events SET recorded_at = recorded_at - interval '1 minute'")
+
+    found = samples(Metrics(["answer"]).text(await read(database_url, ["answer"])))
+
+    assert found['runbell_sensor_lag_events{sensor="answer"}'] == 3
+    assert 60 <= found['runbell_sensor_lag_seconds{sensor="answer"}'] < 100
+
+
+async def test_sensors_of_other_modules_are_theirs_to_report(database_url, connection):
+    await deployed(database_url)
+
+    found = samples(Metrics(["another"]).text(await read(database_url, ["another"])))
+
+    assert not [name for name in found if "answer" in name]
+
+
+async def test_scraping_often_reads_the_database_once(database_url, connection):
+    reader = StandingReader(database_url, ["answer"])
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(reader.run)
+        first = await reader.current()
+        again = [await reader.current() for _ in range(50)]
+        tasks.cancel_scope.cancel()
+
+    assert first.requests
+    assert all(standing is first for standing in again)
+
+
+@run_status_sensor(run_status="SUCCESS", request_job="next")
+def answer(context: RunStatusSensorContext) -> RunRequest | SkipReason:
+    if context.dagster_run.job_name == "dull":
+        return SkipReason("dull")
+    return RunRequest(run_key=context.dagster_run.run_id)
+
+
+@run_status_sensor(run_status="SUCCESS")
+def broken(context: RunStatusSensorContext) -> None:
+    raise RuntimeError("always")
+
+
+async def deployed(url):
+    """The sensor is known, and no daemon runs."""
+    daemon = Daemon(DaemonOptions(database_url=url, module="m", sensors=(answer,)))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(daemon.run)
+        daemon.stop()
+
+
+async def read(url, names):
+    reader = StandingReader(url, names)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(reader.run)
+        standing = await reader.current()
+        tasks.cancel_scope.cancel()
+    return standing
+
+
+def bucket_of(bound):
+    return f'runbell_request_latency_seconds_bucket{{le="{bound}"}}'
