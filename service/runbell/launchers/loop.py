@@ -1,0 +1,129 @@
+"""Drives one target: claims run requests and has them launched within limits, until it is cancelled.
+
+Rung by `runbell_requests`; a slow read finds what no ring announced. A claim is fenced by its attempt, so of two
+launchers only one ever reports a request. Cancelling ends the claiming; launches in flight get `drain_seconds`.
+"""
+
+import heapq
+import math
+
+import anyio
+import structlog
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskGroup, TaskStatus
+
+from runbell.core.errors import StoreUnavailableError
+from runbell.core.queue import QueuedRequest
+from runbell.launchers.launching import Launching
+from runbell.launchers.options import LaunchOptions
+from runbell.launchers.targets import Target
+from runbell.store.connections import Pool, connect_pool
+from runbell.store.requests import claim_run_requests
+from runbell.store.waking import wake_on_requests
+
+FIRST_BACKOFF_SECONDS = 0.2
+LONGEST_BACKOFF_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+class LaunchLoop:
+    """The loop of one target.
+
+    Example:
+        loop = LaunchLoop(url, target, LaunchOptions(consumer="mine", targets=("mine",)))
+        await task_group.start(loop.run)
+    """
+
+    def __init__(self, database_url: str, target: Target, options: LaunchOptions) -> None:
+        self._database_url = database_url
+        self._target = target
+        self._options = options
+        self._rung = anyio.Event()
+        self._in_flight: set[anyio.CancelScope] = set()
+        self._deadline = math.inf
+        self._retries_at: list[float] = []
+        self._backoff = 0.0
+
+    async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """Claim and launch until cancelled. Started means: whatever is requested from here on wakes it.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached at the start. Later losses are waited out.
+        """
+        pool = await connect_pool(self._database_url, role="launcher", size=self._options.concurrent + 1)
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(wake_on_requests, self._database_url, self._ring)
+                task_status.started()
+                try:
+                    await self._claim_all(pool, tasks)
+                finally:
+                    self._end_within(self._options.drain_seconds)
+        finally:
+            pool.terminate()
+
+    def _ring(self) -> None:
+        self._rung.set()
+
+    async def _claim_all(self, pool: Pool, tasks: TaskGroup) -> None:
+        launching = Launching(pool, self._target, self._options)
+        while True:
+            # Made before the read: a ring that comes during it is not lost.
+            self._rung = anyio.Event()
+            free = self._options.concurrent - len(self._in_flight)
+            claimed = await self._claim(pool, free) if free else []
+            for request in claimed:
+                # Entered here, not in the task: what has been claimed counts from this moment.
+                scope = anyio.CancelScope(shield=True)
+                self._in_flight.add(scope)
+                tasks.start_soon(self._launch, launching, request, scope)
+            if not free or len(claimed) < free:
+                with anyio.move_on_after(self._until_next_read()):
+                    await self._rung.wait()
+
+    async def _claim(self, pool: Pool, free: int) -> list[QueuedRequest]:
+        options = self._options
+        try:
+            claimed = await claim_run_requests(
+                pool,
+                consumer=options.consumer,
+                max_requests=free,
+                hold_seconds=options.hold_seconds,
+                targets=options.targets,
+            )
+        except StoreUnavailableError as error:
+            self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF_SECONDS), LONGEST_BACKOFF_SECONDS)
+            log.warning("claim_failed", error=str(error), retry_in_seconds=self._backoff)
+            return []
+        self._backoff = 0.0
+        return claimed
+
+    def _until_next_read(self) -> float:
+        now = anyio.current_time()
+        while self._retries_at and self._retries_at[0] <= now:
+            heapq.heappop(self._retries_at)
+        retry = self._retries_at[0] - now if self._retries_at else math.inf
+        return min(self._backoff or self._options.poll_seconds, retry)
+
+    async def _launch(self, launching: Launching, request: QueuedRequest, scope: anyio.CancelScope) -> None:
+        retry_in = None
+        scope.deadline = self._deadline
+        try:
+            with scope:
+                retry_in = await launching.launch(request)
+        finally:
+            full = len(self._in_flight) >= self._options.concurrent
+            self._in_flight.discard(scope)
+        if scope.cancelled_caught:
+            # Its claim runs out; another launcher, or this one after its next start, takes it then.
+            log.warning("launch_abandoned", request_id=request.request_id, job_name=request.job_name)
+        if retry_in is not None:
+            heapq.heappush(self._retries_at, anyio.current_time() + retry_in)
+        if full or retry_in is not None:
+            self._ring()
+
+    def _end_within(self, seconds: float) -> None:
+        self._deadline = anyio.current_time() + seconds
+        for scope in self._in_flight:
+            scope.deadline = self._deadline
