@@ -2,12 +2,14 @@
 
 import math
 import re
+import threading
 
 import anyio
 import pytest
 
 from runbell import RunRequest, RunStatusSensorContext, SkipReason, run_status_sensor
 from runbell.engine.daemon import Daemon, DaemonOptions
+from runbell.ops import standing
 from runbell.ops.metrics import BUCKETS, Metrics
 from runbell.ops.standing import Standing, StandingReader
 from support.daemons import evaluations, record, until
@@ -151,6 +153,26 @@ async def test_scraping_often_reads_the_database_once(database_url, connection):
 
     assert first.requests
     assert all(standing is first for standing in again)
+
+
+async def test_reading_holds_nobody_up(database_url, monkeypatch):
+    async def slow(session):
+        threading.Event().wait(1)
+        return []
+
+    monkeypatch.setattr(standing, "read_sensor_states", slow)
+    reader = StandingReader(database_url, [])
+    longest = 0.0
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(reader.run)
+        tasks.start_soon(reader.current)
+        while not reader.last.requests:
+            began = anyio.current_time()
+            await anyio.sleep(0)
+            longest = max(longest, anyio.current_time() - began)
+        tasks.cancel_scope.cancel()
+
+    assert longest < 0.5
 
 
 @run_status_sensor(run_status="SUCCESS", request_job="next")

@@ -10,9 +10,9 @@ BEGIN
         't.%I::text AS run_id, t.%I::text AS job_name, t.%I::text AS native_status, %s AS status, '
         '%s AS partition_key, %s AS tags, %s AS code_location',
         settings ->> 'id', settings ->> 'job', settings ->> 'status', runbell.map_status_sql(settings, 't'),
-        CASE WHEN settings ->> 'partition' IS NULL THEN 'NULL::text' ELSE format('t.%I::text', settings ->> 'partition') END,
-        CASE WHEN settings ->> 'tags' IS NULL THEN 'NULL::text' ELSE format('t.%I::text', settings ->> 'tags') END,
-        CASE WHEN settings ->> 'location' IS NULL THEN 'NULL::text' ELSE format('t.%I::text', settings ->> 'location') END
+        runbell.optional_column_sql(settings ->> 'partition'),
+        runbell.optional_column_sql(settings ->> 'tags'),
+        runbell.optional_column_sql(settings ->> 'location')
     );
 END
 $$

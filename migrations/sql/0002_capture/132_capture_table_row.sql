@@ -19,7 +19,8 @@ BEGIN
     settings := TG_ARGV[1]::jsonb;
     EXECUTE format('SELECT %s FROM (SELECT ($1).*) AS t', runbell.read_table_sql(settings)) INTO row_now USING NEW;
     IF TG_OP = 'UPDATE' THEN
-        EXECUTE format('SELECT %s FROM (SELECT ($1).*) AS t', runbell.map_status_sql(settings, 't')) INTO former USING OLD;
+        EXECUTE format('SELECT %s FROM (SELECT ($1).*) AS t', runbell.map_status_sql(settings, 't'))
+        INTO former USING OLD;
     END IF;
     IF row_now.status IS NULL OR row_now.status = former THEN
         RETURN NULL;

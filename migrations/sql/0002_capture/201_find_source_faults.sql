@@ -36,8 +36,9 @@ BEGIN
                 );
             END IF;
         END LOOP;
-        IF NOT has_schema_privilege(reader, wanted.table_schema, 'USAGE') OR NOT has_table_privilege(reader, found, 'SELECT')
-        THEN
+        IF NOT (
+            has_schema_privilege(reader, wanted.table_schema, 'USAGE') AND has_table_privilege(reader, found, 'SELECT')
+        ) THEN
             RETURN NEXT format(
                 'role %1$I, which owns Runbell''s functions, may not read %2$I.%3$I: '
                 'GRANT USAGE ON SCHEMA %2$I TO %1$I; GRANT SELECT ON %2$I.%3$I TO %1$I',

@@ -18,7 +18,7 @@ BEGIN
     IF form = 'row' THEN
         EXECUTE format(
             'CREATE TRIGGER runbell_capture_insert AFTER INSERT ON %s FOR EACH ROW '
-            'WHEN (NEW.%I IS NOT NULL) EXECUTE FUNCTION %s',
+            'WHEN (NEW.%I::text IS NOT NULL) EXECUTE FUNCTION %s',
             target, status, call
         );
         EXECUTE format(

@@ -9,7 +9,9 @@ DECLARE
     attached runbell.sources;
 BEGIN
     SELECT * INTO attached FROM runbell.sources AS s WHERE s.source = set_triggers.source FOR UPDATE;
-    IF attached.settings ->> 'trigger' = form AND NOT EXISTS (SELECT FROM runbell.find_trigger_faults(attached.source)) THEN
+    IF attached.settings ->> 'trigger' = form
+        AND NOT EXISTS (SELECT FROM runbell.find_trigger_faults(attached.source))
+    THEN
         RETURN true;
     END IF;
     PERFORM runbell.drop_triggers(attached);

@@ -13,7 +13,9 @@ BEGIN
     RETURN QUERY EXECUTE format(
         $query$
         WITH history AS MATERIALIZED (
-            SELECT e.id, e.run_id, m.status, e."timestamp" < (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 minute' AS overdue
+            SELECT
+                e.id, e.run_id, m.status,
+                e."timestamp" < (clock_timestamp() AT TIME ZONE 'UTC') - interval '1 minute' AS overdue
             FROM runbell.dagster_event_types() AS m
             CROSS JOIN LATERAL (
                 SELECT l.id, l.run_id, l."timestamp"

@@ -48,10 +48,10 @@ BEGIN
         )
         INTO held_event, held_run
         USING attached.source, (old ->> 'event')::bigint, (old ->> 'run')::bigint;
-        old := old || jsonb_build_object(
+        old := (old - 'older') || jsonb_build_object(
             'event', greatest((old ->> 'event')::bigint, least((old #>> '{older,event}')::bigint, held_event - 1)),
             'run', greatest((old ->> 'run')::bigint, least((old #>> '{older,run}')::bigint, held_run - 1))
-        ) - 'older';
+        );
     END IF;
     IF old -> 'older' IS NULL AND old -> 'newer' IS NOT NULL THEN
         old := old || jsonb_build_object('older', old -> 'newer', 'newer', ends);

@@ -18,7 +18,8 @@ BEGIN
         BEGIN
             recorded := recorded + runbell.record_dagster_gap(attached, gap.statuses, gap.facts, gap.seen);
         EXCEPTION WHEN OTHERS THEN
-            RAISE WARNING 'runbell: missed status changes of run % cannot be recorded: %', gap.facts ->> 'run_id', SQLERRM;
+            RAISE WARNING 'runbell: missed status changes of run % cannot be recorded: %',
+                gap.facts ->> 'run_id', SQLERRM;
         END;
     END LOOP;
     DELETE FROM runbell.overtaken AS o

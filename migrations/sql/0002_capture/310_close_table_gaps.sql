@@ -24,7 +24,8 @@ BEGIN
             WHERE k.source = $1 AND k.run_id = g.run_id
             OFFSET 0
         ) AS known ON true
-        WHERE octet_length(g.run_id) BETWEEN 1 AND 500 AND g.status IS DISTINCT FROM known.status AND g.status IS NOT NULL
+        WHERE octet_length(g.run_id) BETWEEN 1 AND 500
+            AND g.status IS NOT NULL AND g.status IS DISTINCT FROM known.status
         LIMIT $2
         $query$,
         runbell.read_table_sql(settings), settings ->> 'schema', settings ->> 'table',

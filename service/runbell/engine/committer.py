@@ -64,6 +64,7 @@ class Committer:
             if not settlements:
                 return False
             await self._settle(settlements)
+            self._queue_again(settlements)
             return True
 
     async def next_settled(self, timeout: float) -> None:
@@ -77,16 +78,17 @@ class Committer:
             moves = [move for held in self._term.held.values() if (move := held.progress.idle_move()) is not None]
             moved = await move_places(self._pool, moves) if moves else set()
             for move in moves:
-                held = self._term.held.get(move.sensor_name)
-                if held is not None and move.sensor_name in moved:
-                    held.progress.place = move.new_place
+                progress = self._progress_of(move)
+                if progress is not None and move.sensor_name in moved:
+                    progress.place = move.new_place
 
     def _plan(self) -> list[Settlement]:
         now = anyio.current_time()
         room, size = MOST_EVALUATIONS, MOST_BYTES
         settlements: list[Settlement] = []
         for name, progress in list(self._dirty.items()):
-            if self._term.held.get(name) is None or self._term.held[name].progress is not progress:
+            held = self._term.held.get(name)
+            if held is None or held.progress is not progress:
                 del self._dirty[name]
                 continue
             planned = progress.plan(now, room)
@@ -94,6 +96,8 @@ class Committer:
                 continue
             planned = _within(planned, progress, now, size)
             settlements.append(planned)
+            # At the end of the queue again when this is settled: a busy sensor does not starve the others.
+            del self._dirty[name]
             room -= planned.size
             size -= _bytes(planned)
             if room <= 0 or size <= 0:
@@ -140,7 +144,9 @@ class Committer:
             await self._settle(settlements[middle:])
             return
         (settlement,) = settlements
-        progress = self._term.held[settlement.sensor_name].progress
+        progress = self._progress_of(settlement)
+        if progress is None:
+            return
         if settlement.size > 1:
             half = progress.plan(anyio.current_time(), settlement.size // 2)
             if half is not None:
@@ -156,17 +162,28 @@ class Committer:
         await self._settle(settlements)
 
     def _apply(self, settlement: Settlement, settled: Settled) -> None:
-        held = self._term.held.get(settlement.sensor_name)
-        if held is not None:
-            held.progress.settled(settlement)
-            if held.progress.has_finished:
-                self._dirty[settlement.sensor_name] = held.progress
+        progress = self._progress_of(settlement)
+        if progress is not None:
+            progress.settled(settlement)
         for evaluation in settlement.finished:
             key = (settlement.sensor_name, evaluation.event.event_id, evaluation.replay)
             self._retries.scheduled(settlement.sensor_name, evaluation)
             if evaluation.recorded and key not in settled.rows:
                 continue
             self._reporter.settled(settlement.sensor_name, evaluation, settled.requests.get(key, ()))
+
+    def _queue_again(self, settlements: Sequence[Settlement]) -> None:
+        for settlement in settlements:
+            progress = self._progress_of(settlement)
+            if progress is not None and progress.has_finished:
+                self._dirty[settlement.sensor_name] = progress
+
+    def _progress_of(self, settlement: Settlement) -> Progress | None:
+        """The progress that a settlement was planned from; None if that lease has been lost meanwhile."""
+        held = self._term.held.get(settlement.sensor_name)
+        if held is None or held.progress.lease_epoch != settlement.lease_epoch:
+            return None
+        return held.progress
 
 
 def _bytes(settlement: Settlement) -> int:

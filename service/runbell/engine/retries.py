@@ -14,6 +14,8 @@ from runbell.store.evaluations import DueEvaluation, find_due_evaluations, read_
 
 log = structlog.get_logger()
 Key = tuple[str, int, int]
+MOST_AT_ONCE = 1000
+AGAIN_SECONDS = 0.2
 # More than a holder can have left behind: what is pending in memory is bounded.
 MOST_LEFT = 100_000
 
@@ -64,10 +66,13 @@ class Retries:
 
     async def _call_due(self) -> None:
         self._next_at = math.inf
-        due = await find_due_evaluations(self._pool, self._term.held, running=False)
+        due = await find_due_evaluations(self._pool, self._term.held, running=False, count=MOST_AT_ONCE)
         now = anyio.current_time()
         later = [row.due_in for row in due if row.due_in > 0]
         self._next_at = min([self._next_at, *(now + seconds for seconds in later)])
+        if len(due) == MOST_AT_ONCE:
+            # More are waiting behind these, and are found when these have been settled.
+            self._next_at = min(self._next_at, now + AGAIN_SECONDS)
         ripe = {row.evaluation_id: row for row in due if row.due_in <= 0 and _key(row) not in self._running}
         if ripe:
             await self._hand(list(ripe.values()))

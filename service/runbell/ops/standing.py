@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.to_thread
 import structlog
 
 from runbell.core.errors import RunbellError
@@ -65,8 +66,9 @@ class StandingReader:
 
     async def _try(self) -> None:
         try:
-            with anyio.fail_after(READ_SECONDS):
-                self.last = await self._read()
+            # On an event loop and a thread of its own: with a thousand sensors, working out who waits for which event
+            # takes longer than anybody should wait here. A thread that is abandoned ends with its own deadline.
+            self.last = await anyio.to_thread.run_sync(anyio.run, self._read, abandon_on_cancel=True)
             self._failing = False
         except (RunbellError, TimeoutError) as error:
             if not self._failing:
@@ -74,10 +76,10 @@ class StandingReader:
             self._failing = True
 
     async def _read(self) -> Standing:
-        # A connection of its own, for once: the daemon's are for what cannot wait.
-        session = await connections.connect(self._url, role="metrics")
-        try:
-            states = await read_sensor_states(session)
-            return Standing([s for s in states if s.sensor_name in self._names], await count_run_requests(session))
-        finally:
-            session.terminate()
+        with anyio.fail_after(READ_SECONDS):
+            session = await connections.connect(self._url, role="metrics")
+            try:
+                states = await read_sensor_states(session)
+                return Standing([s for s in states if s.sensor_name in self._names], await count_run_requests(session))
+            finally:
+                session.terminate()
