@@ -11,12 +11,12 @@ def alert_on_failure(context: runbell.RunFailureSensorContext) -> None:
 
 @runbell.run_failure_sensor(monitored_jobs=["transform_*", "extract_*"])
 def name_the_failed_steps(context: runbell.RunFailureSensorContext) -> runbell.SkipReason | None:
-    """Says which steps failed, each with the last line of its error."""
+    """Says which steps failed, each with what the user's code raised."""
     failures = context.get_step_failure_events()
     if not failures:
         return runbell.SkipReason(f"run {context.dagster_run.run_id} failed outside of its steps")
     for failure in failures:
-        context.log.error("Step %s: %s", failure.step_key, last_line(failure))
+        context.log.error("Step %s: %s", failure.step_key, what_was_raised(failure))
     return None
 
 
@@ -26,7 +26,9 @@ def note_cancellation(context: runbell.RunStatusSensorContext) -> None:
     context.log.warning('Job "%s" is %s', context.dagster_run.job_name, context.dagster_run.status.value)
 
 
-def last_line(failure) -> str:  # noqa: ANN001 - a step's failure, as the context gives it
+def what_was_raised(failure) -> str:  # noqa: ANN001 - a step's failure, as the context gives it
     error = failure.event_specific_data.error
-    lines = error.to_string().splitlines() if error else []
-    return lines[-1].strip() if lines else failure.message or "no message"
+    if error is None:
+        return failure.message or "no message"
+    # Dagster wraps what the step raised in an error of its own, as its cause.
+    return (error.cause or error).message.strip()

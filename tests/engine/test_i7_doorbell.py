@@ -5,10 +5,10 @@ import random
 import anyio
 import asyncpg
 import pytest
-from support.daemons import record, requested_keys, running, until
 
 from runbell import RunRequest, RunStatusSensorContext, run_status_sensor
 from runbell.engine import tail
+from support.daemons import record, requested_keys, running, until
 
 Session = asyncpg.Connection
 
@@ -53,7 +53,8 @@ async def listening(session: Session) -> bool:
     """Is a daemon asleep, so that nothing but a ring wakes it?"""
     return bool(
         await session.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'runbell.bell'::regclass AND mode = 'ShareLock' AND granted)"
+            "SELECT EXISTS (SELECT FROM pg_locks "
+            "WHERE relation = 'runbell.bell'::regclass AND mode = 'ShareLock' AND granted)"
         )
     )
 

@@ -171,7 +171,8 @@ async def test_i2_i3_sigkill_at_random_moments_leaves_the_exact_set_of_requests(
     repeated = sum(count - 1 for call, count in calls.items() if not call.startswith("failing"))
     print(
         f"\nkills {kills}, of which hit unsettled work {hit} (pairs unsettled at each: {hits}); "
-        f"events {len(committed)}, requests expected {len(expected)}, found {len(found)}, calls repeated after a kill {repeated}"
+        f"events {len(committed)}, requests expected {len(expected)}, found {len(found)}, "
+        f"calls repeated after a kill {repeated}"
     )
     assert hit >= kills * 3 // 4
     assert set(requests) == expected
