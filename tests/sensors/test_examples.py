@@ -23,12 +23,13 @@ def test_the_failure_alert_names_job_and_message(said):
     assert said() == ['Job "etl" failed: no space left']
 
 
-def test_the_steps_alert_names_each_step_with_the_last_line_of_its_error(said):
-    errors = {"load": {"message": "a", "stack": ["in load", "in write\n"]}, "check": "too few rows"}
+def test_the_steps_alert_names_each_step_with_what_the_users_code_raised(said):
+    raised = {"message": "ConnectionError: away\n", "stack": ["in load"]}
+    errors = {"load": {"message": "the step failed", "cause": raised}, "check": "too few rows"}
     evaluated = evaluate(EXAMPLES["name_the_failed_steps"], job_name="transform_orders", step_failures=errors)
 
     assert evaluated.outcome == "acted"
-    assert said() == ["Step load: in write", "Step check: too few rows"]
+    assert said() == ["Step load: ConnectionError: away", "Step check: too few rows"]
 
 
 def test_the_steps_alert_says_so_when_no_step_failed():

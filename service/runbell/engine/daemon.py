@@ -13,7 +13,7 @@ import structlog
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
-from runbell.core.errors import RunbellError, StoreUnavailableError, WrongServerError
+from runbell.core.errors import RunbellError, StoreUnavailableError
 from runbell.core.sensors import DefaultSensorStatus, Sensor
 from runbell.engine.deployment import Deployment
 from runbell.engine.evaluator import Limits
@@ -24,7 +24,7 @@ from runbell.engine.service import Service
 from runbell.store.bell import Sleep
 from runbell.store.connections import connect, connect_pool
 from runbell.store.daemons import Identity
-from runbell.store.server import ServerCheck, check_server
+from runbell.store.server import OneServer, check_places
 
 log = structlog.get_logger()
 # Reader, committer, tenure, and what contexts are asked; more would only wait for one another on a busy server.
@@ -141,14 +141,18 @@ class Daemon:
     async def _connect(self, stack: AsyncExitStack) -> Service:
         """Connect, check the server, and listen."""
         url = self._options.database_url
-        pool = await connect_pool(url, role="daemon", size=POOL_SIZE)
+        server = OneServer()
+        pool = await connect_pool(url, role="daemon", size=POOL_SIZE, greet=server.identify_server)
         stack.callback(pool.terminate)
-        refuse_wrong_server(await check_server(pool))
+        await check_places(pool)
         listener = await stack.enter_async_context(Listener(url, self._deployment.identity))
+        await server.identify_server(listener.session)
         sleep: Sleep | None = None
         if listener.direct:
-            sleep = Sleep(await connect(url, role="bell", idle_in_transaction_session_timeout="0"))
-            stack.callback(sleep.terminate)
+            bell = await connect(url, role="bell", idle_in_transaction_session_timeout="0")
+            stack.callback(bell.terminate)
+            await server.identify_server(bell)
+            sleep = Sleep(bell)
         else:
             log.warning("listening_failed", remedy="notifications do not arrive here: connect without a pooler")
         return Service(self._deployment, pool, listener, sleep, Reporter(self._measures))
@@ -168,24 +172,3 @@ class Daemon:
             self._measures.lost_database()
             log.warning("database_lost", error=str(failure))
         self.ready = False
-
-
-def refuse_wrong_server(found: ServerCheck) -> None:
-    """Stored places must mean on this server what they meant when they were written.
-
-    Raises:
-        StoreUnavailableError: a hot standby; it may be promoted, so it is worth waiting.
-        WrongServerError: another cluster or an older history; waiting cannot mend it.
-    """
-    if found.in_recovery:
-        raise StoreUnavailableError("the server is a hot standby (in recovery): give the primary's address")
-    if found.other_cluster:
-        raise WrongServerError(
-            "this database was restored into another cluster than the one it was migrated in: its places name "
-            "transactions of the old one"
-        )
-    if found.ahead is not None:
-        raise WrongServerError(
-            f"the place of sensor {found.ahead!r} lies above this server's transactions: it belongs to a history that "
-            "this server does not have"
-        )

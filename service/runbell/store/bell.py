@@ -26,10 +26,6 @@ class Sleep:
         await self._lost.wait()
         raise StoreUnavailableError("the sleeping session was lost")
 
-    def terminate(self) -> None:
-        """Cut the session; its lock goes with it."""
-        self._session.terminate()
-
     async def lock_bell(self) -> bool:
         """Try to fall asleep, without waiting; False while a writer is at work."""
         with translated():

@@ -1,6 +1,6 @@
 """Makes connections to the database. Every session sets its own time-outs, whatever the server's defaults are."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
@@ -53,8 +53,10 @@ async def connect(
         return await asyncpg.connect(url, **{**_options(role, settings), "command_timeout": command_seconds})
 
 
-async def connect_pool(url: str, *, role: str, size: int, **settings: str) -> Pool:
-    """A pool of up to `size` connections, of which one is opened now.
+async def connect_pool(
+    url: str, *, role: str, size: int, greet: Callable[[Any], Awaitable[None]] | None = None, **settings: str
+) -> Pool:
+    """A pool of up to `size` connections, of which one is opened now; `greet` is called with each new one.
 
     Raises:
         StoreUnavailableError: the database cannot be reached.
@@ -62,7 +64,13 @@ async def connect_pool(url: str, *, role: str, size: int, **settings: str) -> Po
     """
     with translated(), _understood():
         return await asyncpg.create_pool(
-            url, min_size=1, max_size=size, max_queries=NEVER_TOO_OLD, reset=_keep_as_it_is, **_options(role, settings)
+            url,
+            min_size=1,
+            max_size=size,
+            max_queries=NEVER_TOO_OLD,
+            init=greet,
+            reset=_keep_as_it_is,
+            **_options(role, settings),
         )
 
 
