@@ -1,6 +1,6 @@
 """Makes connections to the database. Every session sets its own time-outs, whatever the server's defaults are."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
@@ -54,7 +54,7 @@ async def connect(
 
 
 async def connect_pool(
-    url: str, *, role: str, size: int, greet: Callable[[Any], Awaitable[None]] | None = None, **settings: str
+    url: str, *, role: str, size: int, greet: Callable[[Session], Coroutine[Any, Any, None]] | None = None, **settings: str
 ) -> Pool:
     """A pool of up to `size` connections, of which one is opened now; `greet` is called with each new one.
 
