@@ -3,6 +3,7 @@
 from collections import Counter
 
 import asyncpg
+import pytest
 
 from runbell import RunRequest, RunStatusSensorContext, run_status_sensor
 from runbell.core.places import Place, Snapshot
@@ -170,6 +171,24 @@ async def test_i2_moving_a_place_back_calls_again_and_doubles_no_request(
 
     assert await connection.fetchval("SELECT sum(requested) FROM runbell.ticks") == acted + 11
     assert set((await requests_by_run(connection, "chain")).values()) == {1}
+
+
+async def test_the_same_identity_from_another_module_is_refused_while_the_first_lives(
+    database_url: str, connection: Session
+) -> None:
+    async with running(database_url, chain, module="the_first"):
+        with pytest.raises(ExceptionGroup) as refused:
+            async with running(database_url, chain, module="the_second"):
+                pass
+        (sentence,) = [str(error) for error in refused.value.exceptions]
+        assert "'chain'" in sentence
+        assert "'the_first'" in sentence
+        assert "RUNBELL_CODE_LOCATION" in sentence
+        async with running(database_url, chain, module="the_second", code_location="elsewhere"):
+            await record(connection, "r1")
+            await until(lambda: requests_by_run(connection, "elsewhere:chain"), lambda found: found["r1"] == 1)
+    async with running(database_url, chain, module="the_second"):
+        pass
 
 
 async def test_a_daemon_keeps_beating_while_nothing_happens(database_url: str, connection: Session) -> None:

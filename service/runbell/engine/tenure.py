@@ -6,6 +6,7 @@ from uuid import UUID
 import anyio
 import structlog
 
+from runbell.core.errors import SettingsError
 from runbell.core.leases import BEAT_SECONDS, BEAT_SECONDS_WITH_PEERS, LOCK_FREE_SECONDS, PeerWatch
 from runbell.engine.deployment import Deployment
 from runbell.engine.doorbell import Doorbell
@@ -13,7 +14,14 @@ from runbell.engine.listener import Listener
 from runbell.engine.retries import Retries
 from runbell.engine.term import Term
 from runbell.store.connections import Pool
-from runbell.store.daemons import Beat, beat, forget_daemon, register_daemon
+from runbell.store.daemons import (
+    Beat,
+    OtherOffer,
+    beat,
+    find_other_offer,
+    forget_daemon,
+    register_daemon,
+)
 from runbell.store.sensors import SensorRow, deploy_sensors, read_sensors, take_leases
 
 log = structlog.get_logger()
@@ -44,10 +52,18 @@ class Tenure:
 
     async def begin(self) -> None:
         """Be known as live, make the sensors known, and take what is free."""
-        await register_daemon(self._pool, self._identity)
         offered = self._deployment
+        self._refuse_doubled(await find_other_offer(self._pool, self._identity, offered.filters))
+        await register_daemon(self._pool, self._identity)
         await deploy_sensors(self._pool, offered.filters, module=self._identity.module, active=offered.active)
         await self._take(offered.filters, ())
+
+    def _refuse_doubled(self, other: OtherOffer | None) -> None:
+        if other is not None:
+            raise SettingsError(
+                f"sensor {other.sensor_name!r} of module {self._identity.module!r} is already offered by module "
+                f"{other.module!r} (process {other.pid} on {other.hostname}): give each its own RUNBELL_CODE_LOCATION"
+            )
 
     async def run(self, retries: Retries) -> None:
         """Beat for ever; ends only with the term."""

@@ -54,7 +54,12 @@ async def connect(
 
 
 async def connect_pool(
-    url: str, *, role: str, size: int, greet: Callable[[Session], Coroutine[Any, Any, None]] | None = None, **settings: str
+    url: str,
+    *,
+    role: str,
+    size: int,
+    greet: Callable[[Session], Coroutine[Any, Any, None]] | None = None,
+    **settings: str,
 ) -> Pool:
     """A pool of up to `size` connections, of which one is opened now; `greet` is called with each new one.
 

@@ -1,6 +1,6 @@
 """Live processes: registering, the heartbeat on the slow timer, and the session lock that tells a death early."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -54,6 +54,25 @@ async def register_daemon(session: Session, identity: Identity) -> None:
             identity.hostname,
             identity.pid,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherOffer:
+    """A sensor that another live daemon offers from another module."""
+
+    sensor_name: str
+    module: str
+    hostname: str
+    pid: int
+
+
+async def find_other_offer(session: Session, identity: Identity, sensor_names: Iterable[str]) -> OtherOffer | None:
+    """Does a live daemon offer one of these sensors from another module?"""
+    with translated():
+        row = await session.fetchrow(
+            statement("find_other_offer"), sorted(sensor_names), identity.module, identity.daemon_id
+        )
+    return None if row is None else OtherOffer(*row.values())
 
 
 async def forget_daemon(session: Session, daemon_ids: Sequence[UUID]) -> None:

@@ -24,16 +24,7 @@ ripe AS MATERIALIZED (
 SELECT 'beat' AS kind, b.daemon_id::text AS name, NULL::bigint AS beat, NULL::boolean AS locked
 FROM beaten AS b
 UNION ALL
-SELECT
-    'peer', d.daemon_id::text, d.beat,
-    EXISTS (
-        SELECT
-        FROM pg_locks AS l
-        WHERE l.locktype = 'advisory'
-            AND l.database = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
-            AND (l.classid::bigint << 32) | l.objid::bigint = d.lock_key
-            AND l.granted
-    )
+SELECT 'peer', d.daemon_id::text, d.beat, runbell.daemon_lives(d.lock_key)
 FROM runbell.daemons AS d
 WHERE d.daemon_id <> $1
 UNION ALL
