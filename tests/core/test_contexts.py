@@ -1,12 +1,12 @@
 """What a sensor's function is given."""
 
 import logging
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec.structs import replace
 
 from runbell import (
     DagsterRunStatus,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -23,7 +24,8 @@ FILTERS = some.builds(
 
 
 def event(job_name="etl", location=None, status="SUCCESS", requester=None):
-    return replace(made_up_event(job_name=job_name, code_location=location, status=status), requester=requester)
+    made = made_up_event(job_name=job_name, code_location=location, status=status)
+    return msgspec.structs.replace(made, requester=requester)
 
 
 @pytest.mark.parametrize(

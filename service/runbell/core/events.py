@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 
 class EventKey(NamedTuple):
     """The order in which a place moves over events."""
@@ -11,8 +13,8 @@ class EventKey(NamedTuple):
     event_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunEvent:
+# A struct, not a dataclass: one is made for every event that is read (0.1 us in place of 1.3).
+class RunEvent(msgspec.Struct, frozen=True, gc=False):
     """One recorded status change of a run. JSON stands as text and is decoded by whoever looks at it.
 
     Attributes:

@@ -1,8 +1,10 @@
 """What a sensor function may answer with, and the form in which a request reaches the queue."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,7 @@ class SensorResult:
     asset_events: Sequence[Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestDraft:
+class RequestDraft(msgspec.Struct, frozen=True, gc=False):
     """A run request, checked and encoded: what the commit writes. JSON stands as text."""
 
     job_name: str
@@ -73,8 +74,7 @@ class RequestDraft:
     tags: str = "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(msgspec.Struct, frozen=True):
     """What one call of a sensor function came to.
 
     Attributes:
@@ -86,7 +86,7 @@ class Conclusion:
     """
 
     outcome: str
-    requests: tuple[RequestDraft, ...] = field(default=())
+    requests: tuple[RequestDraft, ...] = ()
     reason: str | None = None
     error: str | None = None
     final: bool = False

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from runbell.core.documents import read_object, read_tags
 from runbell.core.events import RunEvent
 from runbell.core.statuses import ENDED, DagsterRunStatus
@@ -31,8 +33,7 @@ class NamedText(str):
         return str(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFacts:
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of a run. JSON stands as text; times are seconds since 1970.
 
     Example:

@@ -10,21 +10,23 @@ import anyio
 from anyio import CapacityLimiter, from_thread, to_thread
 
 from runbell.core.sensors import Sensor
+from runbell.engine.deadlines import Deadlines
 
 
 async def call(
-    sensor: Sensor, context: object, *, threads: CapacityLimiter, timeout: float, max_requests: int
+    sensor: Sensor, context: object, *, threads: CapacityLimiter, deadlines: Deadlines, max_requests: int
 ) -> object:
     """What the function returned; what a generator yielded comes as a list.
 
     Raises:
-        TimeoutError: it took longer than `timeout` seconds. A thread cannot be stopped: it is left to itself.
+        TimeoutError: it took longer than the deadlines allow. A thread cannot be stopped: it is left to itself.
         BaseException: whatever the function raised.
     """
     arguments = (context,) if sensor.takes_context else ()
-    with anyio.fail_after(timeout):
-        if sensor.is_async:
+    if sensor.is_async:
+        with deadlines:
             return await _on_the_loop(sensor, arguments, max_requests)
+    with anyio.fail_after(deadlines.seconds):
         plain = partial(_in_a_thread, sensor, arguments, max_requests)
         return await to_thread.run_sync(plain, abandon_on_cancel=True, limiter=threads)
 

@@ -1,6 +1,7 @@
 """Settles what has finished. While one commit is in flight the next gathers: groups grow with the load."""
 
 import random
+import time
 from collections.abc import Callable, Sequence
 
 import anyio
@@ -83,7 +84,7 @@ class Committer:
                     progress.place = move.new_place
 
     def _plan(self) -> list[Settlement]:
-        now = anyio.current_time()
+        now = time.monotonic()
         room, size = MOST_EVALUATIONS, MOST_BYTES
         settlements: list[Settlement] = []
         for name, progress in list(self._dirty.items()):
@@ -113,7 +114,7 @@ class Committer:
                 del self._dirty[name]
             else:
                 ends.append(until)
-        return max(min(ends) - anyio.current_time(), 0.001) if ends else None
+        return max(min(ends) - time.monotonic(), 0.001) if ends else None
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
         try:
@@ -148,7 +149,7 @@ class Committer:
         if progress is None:
             return
         if settlement.size > 1:
-            half = progress.plan(anyio.current_time(), settlement.size // 2)
+            half = progress.plan(time.monotonic(), settlement.size // 2)
             if half is not None:
                 await self._settle([half])
             return

@@ -23,6 +23,7 @@ from runbell.core.requests import Conclusion
 from runbell.core.runs import RunFacts
 from runbell.core.sensors import Sensor
 from runbell.engine.calling import call, wait_in_thread
+from runbell.engine.deadlines import Deadlines
 from runbell.sources.details import read_step_failures
 from runbell.store.connections import Pool
 from runbell.store.runs import read_run
@@ -76,6 +77,7 @@ class Evaluator:
 
     limits: Limits
     lookups: StoreLookups
+    deadlines: Deadlines
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _turn_ends: float = 0.0
     _calls: int = 0
@@ -93,7 +95,7 @@ class Evaluator:
                 self._quiet.set()
         evaluation.duration_ms = (time.perf_counter() - started) * 1000
         evaluation.retry_in = self._retry_in(sensor, evaluation, conclusion)
-        evaluation.finished_at = anyio.current_time()
+        evaluation.finished_at = time.monotonic()
         evaluation.conclusion = conclusion
 
     async def wait_quiet(self) -> None:
@@ -124,7 +126,7 @@ class Evaluator:
                 sensor,
                 context,
                 threads=self.threads,
-                timeout=self.limits.timeout_seconds,
+                deadlines=self.deadlines,
                 max_requests=self.limits.max_requests,
             )
             return conclude(sensor, sensor_name, event, returned, max_requests=self.limits.max_requests)

@@ -1,5 +1,6 @@
 """Says what has been settled: one log event an evaluation, folded where there would be too many (DESIGN 4.4)."""
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -42,6 +43,8 @@ class Reporter:
         self._measures.evaluated(sensor_name, conclusion.outcome)
         if request_ids:
             self._measures.requested(lag)
+        if conclusion.outcome != "failed" and not log.is_enabled_for(logging.INFO):
+            return
         if conclusion.outcome in {"acted", "skipped"} and self._fold(sensor_name, conclusion.outcome):
             return
         self._tell(sensor_name, evaluation, request_ids, lag)

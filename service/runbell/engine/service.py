@@ -11,6 +11,7 @@ from runbell.core.routing import Subscription
 from runbell.core.sensors import Sensor
 from runbell.engine.backlog import Backlog
 from runbell.engine.committer import Committer
+from runbell.engine.deadlines import Deadlines
 from runbell.engine.deployment import Deployment
 from runbell.engine.evaluator import Evaluator, StoreLookups
 from runbell.engine.lanes import Lane
@@ -43,7 +44,7 @@ class Service:
         self._sleep = sleep
         self._reporter = reporter
         self._term = Term()
-        self._evaluator = Evaluator(deployment.limits, StoreLookups(pool))
+        self._evaluator = Evaluator(deployment.limits, StoreLookups(pool), Deadlines(deployment.limits.timeout_seconds))
         self._retries = Retries(pool, self._term)
         self._tenure = Tenure(listener, pool, deployment, self._term, self._adopt)
         self._committer = Committer(pool, self._term, reporter, self._retries, self._tenure.doubt)

@@ -95,5 +95,7 @@ def _options(role: str, settings: dict[str, str]) -> dict[str, Any]:
     return {
         "timeout": CONNECT_SECONDS,
         "command_timeout": COMMAND_SECONDS,
+        # Preparing anew every five minutes, the driver's default, brings back costly first plans each time.
+        "max_cached_statement_lifetime": 0,
         "server_settings": {**TIMEOUTS, "application_name": f"runbell {role}", **settings},
     }

@@ -12,7 +12,7 @@ from runbell.store.failures import translated
 from runbell.store.statements import statement
 
 # A row begins with an event's fields, in their order.
-FIELDS = len(RunEvent.__dataclass_fields__)
+FIELDS = len(RunEvent.__struct_fields__)
 
 
 @dataclass(frozen=True, slots=True)
