@@ -15,6 +15,7 @@ from runbell import (
     run_failure_sensor,
     run_status_sensor,
 )
+from runbell.core.sensors import Sensor
 from support.daemons import evaluations, record, requested_keys, running, until
 
 Session = asyncpg.Connection
@@ -213,9 +214,9 @@ async def test_a_function_that_takes_too_long_fails_and_others_are_answered_mean
     async def stuck(context: RunStatusSensorContext) -> None:
         await anyio.sleep_forever()
 
-    async with running(database_url, stuck, chain, sensor_timeout_seconds=1.0, retry_attempts=1):
+    async with running(database_url, stuck, chain, sensor_timeout_seconds=4.0, retry_attempts=1):
         await record(connection, "r1")
-        await until(lambda: requested_keys(connection), ["r1"].__eq__, seconds=0.9)
+        await until(lambda: requested_keys(connection), ["r1"].__eq__, seconds=3.5)
         rows = await until(lambda: evaluations(connection), lambda rows: bool(rows) and rows[0]["state"] == "dead")
 
     assert "1" in rows[0]["error"]
@@ -321,3 +322,42 @@ async def test_a_sensor_declared_stopped_gets_nothing_and_starts_at_its_start(
         await until(lambda: requested_keys(connection), lambda keys: "while-running" in keys)
 
     assert await requested_keys(connection) == ["while-running"]
+
+
+async def test_a_changed_filter_applies_from_the_moment_that_it_is_deployed(
+    database_url: str, connection: Session
+) -> None:
+    def watching(job: str) -> Sensor:
+        @run_status_sensor(name="follows", run_status="SUCCESS", monitored_jobs=[job], request_job="j")
+        async def follows(context: RunStatusSensorContext) -> RunRequest:
+            return RunRequest(run_key=context.dagster_run.run_id)
+
+        return follows
+
+    async with running(database_url, watching("a")):
+        pass
+    await record(connection, "a-before", job="a")
+    await record(connection, "b-before", job="b")
+    async with running(database_url, watching("b")):
+        await record(connection, "a-after", job="a")
+        await record(connection, "b-after", job="b")
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) == 2)
+
+    assert await requested_keys(connection) == ["a-before", "b-after"]
+
+
+async def test_a_sensor_that_asks_to_answers_its_own_runs(database_url: str, connection: Session) -> None:
+    @run_status_sensor(run_status="SUCCESS", request_job="j", react_to_own_runs=True)
+    async def again(context: RunStatusSensorContext) -> RunRequest | None:
+        depth = int(context.dagster_run.tags.get("runbell/chain", "0"))
+        return RunRequest(run_key=f"depth-{depth + 1}") if depth < 2 else None
+
+    async with running(database_url, again):
+        await record(connection, "r1")
+        for depth in (1, 2):
+            await until(lambda: requested_keys(connection), lambda keys, depth=depth: len(keys) == depth)
+            (claimed,) = await connection.fetch("SELECT *, tags::text AS text FROM runbell.claim_run_requests('me')")
+            await record(connection, f"own-{depth}", tags=claimed["text"])
+        await until(lambda: connection.fetchval("SELECT sum(acted) FROM runbell.ticks"), (1).__eq__)
+
+    assert await requested_keys(connection) == ["depth-1", "depth-2"]
