@@ -1,6 +1,7 @@
 """The database goes away in every way: the daemon stays up, recovers, loses nothing and doubles nothing (I1, I2)."""
 
 import random
+import socket
 import time
 from collections import Counter
 
@@ -111,6 +112,18 @@ async def test_a_database_that_is_away_at_start_ends_the_daemon_with_a_sentence(
     daemon = Daemon(DaemonOptions(database_url="postgresql://nobody@127.0.0.1:1/nothing", module="m", sensors=(chain,)))
     with pytest.raises(StoreUnavailableError):
         await daemon.run()
+
+
+async def test_a_server_that_does_not_answer_holds_up_no_stop() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing"
+        daemon = Daemon(DaemonOptions(database_url=url, module="m", sensors=(chain,)))
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(daemon.run)
+                caller, _ = await anyio.to_thread.run_sync(silent.accept)
+                daemon.stop()
+        caller.close()
 
 
 async def test_i8_an_idle_daemon_holds_back_nobodys_vacuum(database_url: str, connection: Session) -> None:

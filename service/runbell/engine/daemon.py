@@ -93,6 +93,7 @@ class Daemon:
         # What else `daemon_started` says, such as the port that health is answered on.
         self._announced = dict(announced or {})
         self._stopping = anyio.Event()
+        self._connecting = anyio.CancelScope()
         self._started = False
         self._deployment = options.deployment()
         self.ready = False
@@ -100,6 +101,8 @@ class Daemon:
     def stop(self) -> None:
         """Drain and end: what has been evaluated is committed, what has not is left for the next start."""
         self._stopping.set()
+        # A server that does not answer must not hold up the end; once connected, the service drains instead.
+        self._connecting.cancel()
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Run; started once the sensors are deployed, returns after draining.
@@ -128,10 +131,12 @@ class Daemon:
         failure: BaseException | None = None
         try:
             async with AsyncExitStack() as stack:
-                service = await self._connect(stack)
-                await service.run(
-                    self._stopping, partial(self._say_ready, task_status), self._options.shutdown_grace_seconds
-                )
+                service = None
+                with anyio.CancelScope() as self._connecting:
+                    service = await self._connect(stack)
+                if service is not None:
+                    on_ready = partial(self._say_ready, task_status)
+                    await service.run(self._stopping, on_ready, self._options.shutdown_grace_seconds)
         except* RunbellError as errors:
             failure = errors
         while isinstance(failure, BaseExceptionGroup):

@@ -4,7 +4,7 @@ The doorbell: while this process sleeps, writers ring; while it is awake, they n
 rung. It sleeps unless events come so fast that waking for each would cost more than reading on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import anyio
 
@@ -80,10 +80,10 @@ class Tail:
     def _hand(self, page: EventPage) -> None:
         """Move the tail's place and hand over what it moved over, without a moment between the two."""
         self.head.place = page.end
-        hand_out(page, self._joined, self._current_routes())
-        for held in [held for held in self._joined.values() if held.full] if page.events else ():
-            self.leave(held)
-            self._on_full(held)
+        for held in hand_out(page, self._joined, self._current_routes()):
+            if held.full:
+                self.leave(held)
+                self._on_full(held)
 
     async def _admit(self) -> None:
         """Let sensors join by a last read of their own up to the tail's place, while no tail read is in flight.
@@ -149,12 +149,13 @@ class Tail:
         self._poll = FIRST_POLL_SECONDS
 
 
-def hand_out(page: EventPage, members: dict[str, Held], routes: Routes) -> None:
-    """Give each member the events of a page that reach it."""
+def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> list[Held]:
+    """Give each member the events of a page that reach it; gives those who got some."""
     shares: dict[str, list[RunEvent]] = {}
     for event in page.events:
         for name in routes.wanted_by(event):
             shares.setdefault(name, []).append(event)
-    for name, events in shares.items():
-        if name in members:
-            members[name].hand(page.start, page.upper, page.end, events)
+    receivers = [members[name] for name in shares if name in members]
+    for held in receivers:
+        held.hand(page.start, page.upper, page.end, shares[held.sensor_name])
+    return receivers
