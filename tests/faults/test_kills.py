@@ -146,7 +146,7 @@ async def deploy_once(folder: Path, url: str) -> None:
 async def test_i2_i3_sigkill_at_random_moments_leaves_the_exact_set_of_requests(
     database_url: str, connection: Session, tmp_path: Path
 ) -> None:
-    kills = int(os.environ.get("RUNBELL_TEST_KILLS", "20"))
+    kills = int(os.environ.get("KILLS", "20"))
     (tmp_path / "storm_sensors.py").write_text(SENSORS)
     await deploy_once(tmp_path, database_url)
     committed: set[str] = set()

