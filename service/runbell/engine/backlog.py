@@ -6,12 +6,10 @@ from anyio.abc import TaskGroup
 
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
-from runbell.engine.tail import hand_out
+from runbell.engine.tail import hand_out, read_page
 from runbell.engine.term import Held, by_place
 from runbell.store.connections import Pool
-from runbell.store.events import read_events
 
-PAGE = 1000
 # Members that have no room for so long are left behind by the others and read by themselves from there.
 PATIENCE_SECONDS = 0.05
 
@@ -37,7 +35,7 @@ class Backlog:
         while cohort := await self._with_room(cohort):
             routes = Routes({held.sensor_name: held.subscription for held in cohort})
             place = cohort[0].progress.ahead
-            page = await read_events(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), scanned=PAGE)
+            page = await read_page(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort))
             cohort = _still_ours(cohort)
             hand_out(page, {held.sensor_name: held for held in cohort}, routes)
             for held in cohort:

@@ -3,7 +3,7 @@
 import anyio
 import structlog
 
-from runbell.core.errors import RunbellError, StoreUnavailableError
+from runbell.core.errors import RunbellError, StatementAbortedError, StoreUnavailableError
 from runbell.sources.attached import AttachedSource, read_attached
 from runbell.sources.reconciling import close_gaps
 from runbell.store.connections import Pool
@@ -32,10 +32,10 @@ class Reconciler:
     async def _close_gaps(self, source: AttachedSource) -> None:
         try:
             count = await close_gaps(self._pool, source)
-        except StoreUnavailableError:
-            raise
         except RunbellError as error:
-            # Its tables have changed or may not be read: that source is reported, the others go on.
+            if isinstance(error, StoreUnavailableError) and not isinstance(error, StatementAbortedError):
+                raise
+            # Its tables have changed, are locked, or may not be read: that source is reported, the others go on.
             log.error("capture_check_failed", source=source.source, error=str(error))
             return
         if count and source.trigger:

@@ -7,7 +7,9 @@ rung. It sleeps unless events come so fast that waking for each would cost more 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import anyio
+import structlog
 
+from runbell.core.errors import StatementAbortedError
 from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Head
@@ -18,6 +20,7 @@ from runbell.store.bell import Sleep
 from runbell.store.connections import Pool
 from runbell.store.events import EventPage, read_events
 
+log = structlog.get_logger()
 PAGE = 1000
 # A sleeper looks all the same from time to time: nothing depends on a ring.
 SLOW_READ_SECONDS = 30.0
@@ -64,7 +67,7 @@ class Tail:
         self.head = Head(Place(start))
         while True:
             statuses = self._current_routes().statuses
-            page = await read_events(self._pool, self.head.place, statuses=statuses, scanned=PAGE)
+            page = await read_page(self._pool, self.head.place, statuses=statuses)
             self._hand(page)
             if page.full:
                 continue
@@ -98,7 +101,7 @@ class Tail:
 
     async def _admit_cohort(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> None:
         routes = Routes({held.sensor_name: held.subscription for held in cohort})
-        page = await read_events(self._pool, place, upper=reached, statuses=routes.statuses, scanned=PAGE)
+        page = await read_page(self._pool, place, upper=reached, statuses=routes.statuses)
         members = {held.sensor_name: held for held in cohort if not held.dropped}
         hand_out(page, members, routes)
         for held in members.values():
@@ -147,6 +150,23 @@ class Tail:
         self._read_at = now
         self._empty_reads = 0
         self._poll = FIRST_POLL_SECONDS
+
+
+async def read_page(
+    pool: Pool,
+    place: Place,
+    *,
+    upper: Snapshot | None = None,
+    statuses: Sequence[str] | None = None,
+    jobs: Sequence[str] | None = None,
+) -> EventPage:
+    """Read a page; a read that the server gave up, behind a lock say, is repeated and no reason to begin anew."""
+    while True:
+        try:
+            return await read_events(pool, place, upper=upper, statuses=statuses, jobs=jobs, scanned=PAGE)
+        except StatementAbortedError as error:
+            log.warning("read_repeated", error=str(error))
+            await anyio.sleep(POLL_SECONDS)
 
 
 def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> list[Held]:
