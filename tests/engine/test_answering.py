@@ -166,7 +166,9 @@ async def test_a_failing_function_is_retried_and_becomes_a_dead_letter(database_
     assert "ConnectionError: the channel is away" in row["error"]
 
 
-async def test_a_failed_event_waits_for_its_retry_and_holds_up_nothing(database_url: str, connection: Session) -> None:
+async def test_i4_a_failed_event_waits_for_its_retry_and_holds_up_nothing(
+    database_url: str, connection: Session
+) -> None:
     attempts: dict[str, int] = {}
 
     @run_status_sensor(run_status="SUCCESS", request_job="j")
@@ -207,7 +209,7 @@ async def test_a_retry_survives_a_restart(database_url: str, connection: Session
         await until(lambda: evaluations(connection), lambda rows: rows == [])
 
 
-async def test_a_function_that_takes_too_long_fails_and_others_are_answered_meanwhile(
+async def test_i4_a_function_that_takes_too_long_fails_and_others_are_answered_meanwhile(
     database_url: str, connection: Session
 ) -> None:
     @run_status_sensor(run_status="SUCCESS")
@@ -285,10 +287,9 @@ async def test_a_plain_function_is_called_for_one_event_at_a_time_and_a_coroutin
     assert 2 <= most["many"] <= 16
 
 
-async def test_stopping_commits_what_finishes_and_leaves_the_rest_for_the_next_start(
+async def test_i10_stopping_commits_what_finishes_and_leaves_the_rest_for_the_next_start(
     database_url: str, connection: Session
 ) -> None:
-    """I10."""
     begun = anyio.Event()
 
     @run_status_sensor(run_status="SUCCESS", request_job="j", max_concurrent=1)
@@ -361,3 +362,29 @@ async def test_a_sensor_that_asks_to_answers_its_own_runs(database_url: str, con
         await until(lambda: connection.fetchval("SELECT sum(acted) FROM runbell.ticks"), (1).__eq__)
 
     assert await requested_keys(connection) == ["depth-1", "depth-2"]
+
+
+async def test_i3_what_was_settled_is_not_called_again_by_the_next_daemon(
+    database_url: str, connection: Session
+) -> None:
+    calls: dict[str, int] = {}
+
+    @run_status_sensor(run_status="SUCCESS")
+    async def counts(context: RunStatusSensorContext) -> None:
+        run_id = context.dagster_run.run_id
+        calls[run_id] = calls.get(run_id, 0) + 1
+        if run_id == "fails-once" and calls[run_id] == 1:
+            raise OSError("once")
+
+    acted = "SELECT sum(acted) FROM runbell.ticks"
+    for start in range(3):
+        async with running(database_url, counts):
+            for number in range(20):
+                await record(connection, f"r{start}-{number}")
+            if start == 0:
+                await record(connection, "fails-once")
+            await until(lambda: connection.fetchval(acted), lambda total, most=start * 20 + 21: total == most)
+
+    assert calls.pop("fails-once") == 2
+    assert len(calls) == 60
+    assert set(calls.values()) == {1}
