@@ -54,7 +54,7 @@ class RunEvent(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """One failed step of a run; `error` is JSON text as recorded (CONTRACT: message, cls_name, stack, cause)."""
+    """One failed step of a run; `error` is JSON text as recorded, with message, cls_name, stack and cause."""
 
     step_key: str
     message: str | None

@@ -1,5 +1,5 @@
 """Tells which peers have died, from what is observed of them. No wall clock decides: only beats and our own monotonic
-clock, and a holder that is wrongly taken for dead is fenced off by the epoch anyway (MECHANISMS 4)."""
+clock, and a holder that is wrongly taken for dead is fenced off by the epoch anyway."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How far a sensor has got: snapshots instead of ids, because ids do not commit in order (MECHANISMS 1)."""
+"""How far a sensor has got: snapshots instead of ids, because ids do not commit in order."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What one sensor has been handed, what has finished, and how far its place may move now (MECHANISMS 3).
+"""What one sensor has been handed, what has finished, and how far its place may move now.
 
 A result is settled only by the commit that moves the place over its event or removes its row in `evaluations`. When
 the place moves over an event that is still running, the same commit puts that event into `evaluations`.

@@ -136,7 +136,7 @@ class Evaluator:
             if task is None or task.cancelling():
                 raise
             return conclude_raised(error, sensor)
-        # Around the author's code, which may raise anything, an exit included (MECHANISMS: everything is a row).
+        # Around the author's code, which may raise anything, an exit included: it becomes a row.
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001
             return conclude_raised(error, sensor)
 

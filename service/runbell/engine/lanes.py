@@ -1,4 +1,4 @@
-"""One lane a sensor: its evaluations in order, so many at once as it allows, never two of one run (DESIGN 5)."""
+"""One lane a sensor: its evaluations in order, so many at once as it allows, never two of one run."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable

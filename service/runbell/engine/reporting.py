@@ -1,4 +1,4 @@
-"""Says what has been settled: one log event an evaluation, folded where there would be too many (DESIGN 4.4)."""
+"""Says what has been settled: one log event an evaluation, folded where there would be too many."""
 
 import logging
 import math

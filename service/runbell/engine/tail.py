@@ -1,4 +1,4 @@
-"""Reads each event once for all sensors that are up to date, and hands it to those that it reaches (MECHANISMS 2, 5).
+"""Reads each event once for all sensors that are up to date, and hands it to those that it reaches.
 
 The doorbell: while this process sleeps, writers ring; while it is awake, they need not, and it reads without being
 rung. It sleeps unless events come so fast that waking for each would cost more than reading on.

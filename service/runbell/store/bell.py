@@ -1,4 +1,4 @@
-"""The sleep of a daemon: an idle transaction that holds SHARE on the bell (MECHANISMS 5).
+"""The sleep of a daemon: an idle transaction that holds SHARE on the bell.
 
 The session does nothing else. A transaction that holds a lock and waits for its client has no snapshot, so it pins
 neither vacuum nor anybody's commit.

@@ -1,4 +1,4 @@
-"""Settles finished evaluations of many sensors in one statement (MECHANISMS 3)."""
+"""Settles finished evaluations of many sensors in one statement."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
