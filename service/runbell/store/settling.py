@@ -39,12 +39,13 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
         StatementRefusedError: the database refuses a value; nothing took effect.
         StoreUnavailableError: the outcome is unknown.
     """
+    ordered = sorted(settlements, key=lambda s: s.sensor_name)
     columns = [
-        *fence_columns(settlements),
-        *_ticks(settlements),
-        *_kept(settlements),
-        *_finished_rows(settlements),
-        *_requests(settlements),
+        *fence_columns(ordered),
+        *_transposed(map(_tick, ordered), 8),
+        *_kept(ordered),
+        *_finished_rows(ordered),
+        *_requests(ordered),
     ]
     with translated():
         found = await session.fetch(statement("settle"), *columns)
@@ -57,10 +58,6 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
         elif kind == "request":
             settled.requests.setdefault((sensor_name, event_id, replay), []).append(request_id)
     return settled
-
-
-def _ticks(settlements: Iterable[Settlement]) -> list[list[Any]]:
-    return _transposed((_tick(s) for s in settlements if s.size), 9)
 
 
 def _tick(settlement: Settlement) -> tuple[Any, ...]:
@@ -79,7 +76,7 @@ def _tick(settlement: Settlement) -> tuple[Any, ...]:
             said = said[-DETAIL_CHARACTERS:]
             notable.append({"event_id": evaluation.event.event_id, "outcome": outcome, "said": said})
     details = msgspec.json.encode(notable).decode()
-    return (settlement.sensor_name, min(events), max(events), *counts.values(), details, outcome)
+    return (min(events), max(events), *counts.values(), details, outcome)
 
 
 def _kept(settlements: Iterable[Settlement]) -> list[list[Any]]:
