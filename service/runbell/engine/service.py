@@ -121,4 +121,6 @@ class Service:
     async def _write_lazy_places(self) -> None:
         while True:
             await anyio.sleep(LAZY_PLACES_SECONDS)
-            await self._committer.move_idle()
+            if self._tail.passed_rows:
+                self._tail.passed_rows = False
+                await self._committer.move_idle()

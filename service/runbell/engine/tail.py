@@ -45,6 +45,8 @@ class Tail:
         self._joined: dict[str, Held] = {}
         self._joining: list[Held] = []
         self._routes: Routes | None = None
+        # Places lag behind events that nobody asked for; where there were none, they need not be written.
+        self.passed_rows = False
         self._interval = BUSY_SECONDS * 4
         self._read_at = 0.0
         self._empty_reads = 0
@@ -83,6 +85,7 @@ class Tail:
     def _hand(self, page: EventPage) -> None:
         """Move the tail's place and hand over what it moved over, without a moment between the two."""
         self.head.place = page.end
+        self.passed_rows |= page.passed_rows
         for held in hand_out(page, self._joined, self._current_routes()):
             if held.full:
                 self.leave(held)
@@ -102,6 +105,7 @@ class Tail:
     async def _admit_cohort(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> None:
         routes = Routes({held.sensor_name: held.subscription for held in cohort})
         page = await read_page(self._pool, place, upper=reached, statuses=routes.statuses)
+        self.passed_rows |= page.passed_rows
         members = {held.sensor_name: held for held in cohort if not held.dropped}
         hand_out(page, members, routes)
         for held in members.values():

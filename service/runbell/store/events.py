@@ -21,6 +21,7 @@ class EventPage:
 
     Attributes:
         full: there may be more up to `upper`.
+        passed_rows: it moved over events, whether any was asked for or not.
     """
 
     start: Place
@@ -28,6 +29,7 @@ class EventPage:
     end: Place
     events: Sequence[RunEvent]
     full: bool
+    passed_rows: bool
 
 
 async def read_events(
@@ -62,7 +64,7 @@ def _page_of(start: Place, rows: Sequence[asyncpg.Record]) -> EventPage:
     upper = Snapshot.parse(end_row["upper"])
     full = end_row["furthest_xid"] is not None
     end = start.at(upper, EventKey(end_row["furthest_xid"], end_row["furthest_event_id"])) if full else start.end(upper)
-    return EventPage(start, upper, end, [event_of(row) for row in found], full)
+    return EventPage(start, upper, end, [event_of(row) for row in found], full, end_row["passed_rows"])
 
 
 def event_of(row: asyncpg.Record) -> RunEvent:

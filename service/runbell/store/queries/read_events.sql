@@ -86,7 +86,8 @@ SELECT
     extract(epoch FROM r.ended_at)::float8 AS ended_at,
     NULL::text AS upper,
     NULL::bigint AS furthest_xid,
-    NULL::bigint AS furthest_event_id
+    NULL::bigint AS furthest_event_id,
+    NULL::boolean AS passed_rows
 FROM page AS p
 LEFT JOIN runbell.runs AS r ON r.source = p.source AND r.run_id = p.run_id
 WHERE ($5::text[] IS NULL OR p.status = ANY ($5::text[])) AND ($6::text[] IS NULL OR p.job_name = ANY ($6::text[]))
@@ -95,7 +96,8 @@ SELECT
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     b.upper::text,
     f.xid::text::bigint,
-    f.event_id
+    f.event_id,
+    EXISTS (SELECT FROM page)
 FROM bounds AS b
 LEFT JOIN furthest AS f ON true
 ORDER BY event_id NULLS LAST
