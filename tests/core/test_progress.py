@@ -8,6 +8,7 @@ from runbell.core.events import EventKey, RunEvent
 from runbell.core.places import Place, Snapshot
 from runbell.core.progress import LINGER_SECONDS, Evaluation, Head, Page, Progress, Settlement
 from runbell.core.requests import Conclusion
+from support.places import passes
 
 ACTED = Conclusion("acted")
 
@@ -98,15 +99,15 @@ class Sensor(RuleBasedStateMachine):
     @invariant()
     def i5_the_place_passes_only_what_is_settled_or_recorded(self) -> None:
         for evaluation in self.handed:
-            if self.progress.place.passes(evaluation.event.key):
+            if passes(self.progress.place, evaluation.event.key):
                 assert evaluation in self.done or evaluation.event.event_id in self.rows
 
     @invariant()
     def the_place_never_moves_back(self) -> None:
         for before, after in zip(self.places, self.places[1:], strict=False):
             for evaluation in self.handed:
-                if before.passes(evaluation.event.key):
-                    assert after.passes(evaluation.event.key)
+                if passes(before, evaluation.event.key):
+                    assert passes(after, evaluation.event.key)
 
     def teardown(self) -> None:
         if self.in_flight is not None:
@@ -150,7 +151,7 @@ def test_a_finished_one_waits_for_earlier_ones_and_then_overtakes_them() -> None
     assert planned.overtaken == (first,)
     assert planned.placed == (second,)
     assert planned.new_place.last == EventKey(20, 2)
-    assert not planned.new_place.passes(third.event.key)
+    assert not passes(planned.new_place, third.event.key)
 
 
 def test_a_sensor_in_the_tail_moves_to_the_tails_place_when_nothing_is_pending() -> None:

@@ -19,8 +19,7 @@ import pytest
 
 from support.processes import environment, runbell
 
-# Five seconds are the goal, printed; the rest is for a machine that does something else as well.
-SECONDS_TO_THE_FIRST_RUN = 20.0
+SECONDS_TO_THE_FIRST_RUN = 5.0
 
 
 class Dev:
@@ -101,8 +100,21 @@ def wait_until_gone(folder: Path, seconds: float = 10) -> None:
 
 
 def test_the_first_run_is_launched_within_seconds_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    # The quickest of up to three starts: whatever else the machine does only ever makes one slower.
+    took: list[float] = []
+    while len(took) < 3 and not any(seconds < SECONDS_TO_THE_FIRST_RUN for seconds in took):
+        folder = tmp_path / str(len(took))
+        folder.mkdir()
+        took.append(seconds_to_the_first_run(folder))
+    print(f"the first run was launched {took} s after each start")
+
+    assert min(took) < SECONDS_TO_THE_FIRST_RUN
+
+
+def seconds_to_the_first_run(place: Path) -> float:
+    """One start and its end by Ctrl-C, after which nothing may be left."""
     began = time.monotonic()
-    with dev(tmp_path) as running:
+    with dev(place) as running:
         running.until(lambda text: "run_launched" in text)
         took = time.monotonic() - began
         folder = running.socket_folder
@@ -110,13 +122,12 @@ def test_the_first_run_is_launched_within_seconds_and_ctrl_c_leaves_nothing(tmp_
 
         assert running.end(signal.SIGINT) == 0
 
-    print(f"the first run was launched {took:.1f} s after the start")
-    assert took < SECONDS_TO_THE_FIRST_RUN
     assert not servers_in(folder)
     assert not folder.exists()
     assert "Traceback" not in running.output
     assert "Warning" not in running.output
     assert "alembic" not in running.output
+    return took
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

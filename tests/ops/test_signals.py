@@ -68,11 +68,11 @@ def test_a_signal_is_an_answer_and_not_an_exception(number: signal.Signals, uvlo
     assert program.end() == (0, "finished\nended\n", "")
 
 
-def assert_ended_soon(began: float) -> None:
-    """Three seconds after the grace period are promised; the rest is for a machine that does something else as well."""
+def assert_ended_soon(began: float, grace: float) -> None:
+    """Within three seconds after the grace period."""
     took = time.monotonic() - began
     print(f"ended {took:.2f} s after the signal")
-    assert took < 8
+    assert took < grace + 3
 
 
 @LOOPS
@@ -93,7 +93,7 @@ def test_what_outlasts_the_grace_period_is_cancelled() -> None:
     program.send(signal.SIGTERM)
 
     assert program.end() == (0, "forced\nended\n", "")
-    assert_ended_soon(began)
+    assert_ended_soon(began, grace=0.1)
 
 
 @LOOPS
@@ -103,7 +103,7 @@ def test_a_blocked_loop_is_ended_within_three_seconds_of_the_grace_period(uvloop
     program.send(signal.SIGTERM)
     code, output, errors = program.end()
 
-    assert_ended_soon(began)
+    assert_ended_soon(began, grace=0.2)
     assert (code, output) == (1, "")
     assert errors == "runbell: not stopped 2.7 s after SIGTERM, ending now\n"
 

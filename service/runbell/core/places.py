@@ -1,6 +1,5 @@
 """How far a sensor has got: snapshots instead of ids, because ids do not commit in order."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from runbell.core.events import EventKey
@@ -48,12 +47,6 @@ class Place:
     upper: Snapshot | None = None
     last: EventKey | None = None
 
-    def passes(self, key: EventKey) -> bool:
-        """Does this place lie beyond the event, given that the event is visible by now?"""
-        if self.position.sees(key.xid):
-            return True
-        return self.upper is not None and self.last is not None and self.upper.sees(key.xid) and key <= self.last
-
     def at(self, upper: Snapshot, last: EventKey) -> "Place":
         """This read's place after the event `last`, of what became visible up to `upper`."""
         return replace(self, upper=self.upper or upper, last=last)
@@ -61,8 +54,3 @@ class Place:
     def end(self, upper: Snapshot) -> "Place":
         """The whole place behind this read."""
         return Place(self.upper or upper)
-
-
-def last_key(keys: Iterable[EventKey]) -> EventKey:
-    """The key that lies furthest: pages are cut by (xid, event_id), whatever order they are evaluated in."""
-    return max(keys)
