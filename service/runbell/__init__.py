@@ -11,7 +11,7 @@ from runbell.core.contexts import RunFailureSensorContext, RunStatusSensorContex
 from runbell.core.declaring import run_failure_sensor, run_status_sensor
 from runbell.core.errors import DefinitionError, NotHereError, RunbellError
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
-from runbell.core.retrying import RetryPolicy
+from runbell.core.retrying import GiveUp, Retry, RetryPolicy
 from runbell.core.selectors import CodeLocationSelector, JobSelector, RepositorySelector
 from runbell.core.sensors import DefaultSensorStatus, Sensor
 from runbell.core.statuses import DagsterRunStatus
@@ -22,9 +22,11 @@ __all__ = [
     "DagsterRunStatus",
     "DefaultSensorStatus",
     "DefinitionError",
+    "GiveUp",
     "JobSelector",
     "NotHereError",
     "RepositorySelector",
+    "Retry",
     "RetryPolicy",
     "RunFailureSensorContext",
     "RunRequest",

@@ -25,6 +25,7 @@ class Happened(TypedDict, total=False):
         error: of a failure: a text, or `{"message": ..., "cls_name": ..., "stack": [...], "cause": {...}}`.
         step_failures: step keys with their errors, each given like `error`.
         recorded_at, started_at, ended_at: seconds since 1970.
+        event_id, replay: what makes one event, and one replay of it, different from others.
     """
 
     job_name: str
@@ -41,6 +42,8 @@ class Happened(TypedDict, total=False):
     started_at: float | None
     ended_at: float | None
     source: str
+    event_id: int
+    replay: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,18 @@ class Evaluated:
     Attributes:
         outcome: requested, acted, skipped or failed; or ignored, when the sensor does not watch such an event.
         requests: as they would stand in the queue, with Runbell's own tags.
-        reason: of a skip.
+        reason: of a skip, of a `raise Retry(...)`, of a `raise GiveUp(...)`.
         error: of a failure: a sentence or a traceback.
+        retry_after: seconds until the next call, as a `raise Retry(after=...)` asked for.
+        final: the failure is a dead letter at once: a `raise GiveUp(...)`, or a result that cannot be understood.
     """
 
     outcome: str
     requests: tuple[RunRequest, ...] = field(default=())
     reason: str | None = None
     error: str | None = None
+    retry_after: float | None = None
+    final: bool = False
 
 
 def made_up_event(**happened: Unpack[Happened]) -> RunEvent:
@@ -73,7 +80,7 @@ def made_up_event(**happened: Unpack[Happened]) -> RunEvent:
     error = happened.get("error")
     recorded_at = happened.get("recorded_at", A_MOMENT)
     return RunEvent(
-        event_id=1,
+        event_id=happened.get("event_id", 1),
         xid=1,
         source=happened.get("source", "test"),
         run_id=happened.get("run_id", "a-run"),
@@ -124,6 +131,8 @@ def build_run_status_sensor_context(
         step_failures=made.step_failures,
         astep_failures=made.astep_failures,
         given_partition_key=event.partition_key,
+        given_event=event,
+        given_replay=happened.get("replay", 0),
     )
 
 
@@ -156,7 +165,14 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
     if not sensor.filter(None).matches(event, sensor.name):
         return Evaluated("ignored")
     concluded = _in_a_thread(lambda: _conclusion(sensor, event, happened))
-    return Evaluated(concluded.outcome, tuple(map(_request, concluded.requests)), concluded.reason, concluded.error)
+    return Evaluated(
+        concluded.outcome,
+        tuple(map(_request, concluded.requests)),
+        concluded.reason,
+        concluded.error,
+        concluded.retry_after,
+        concluded.final,
+    )
 
 
 class _Story:
@@ -180,7 +196,13 @@ class _Story:
 def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusion:
     wait = cannot_wait if sensor.is_async else _wait
     context = build_context(
-        sensor, sensor.name, event, log=_log(sensor.name), lookups=_Story(event, happened), wait=wait
+        sensor,
+        sensor.name,
+        event,
+        log=_log(sensor.name),
+        lookups=_Story(event, happened),
+        wait=wait,
+        replay=happened.get("replay", 0),
     )
     try:
         returned = _awaited(sensor, context) if sensor.is_async else _drained(sensor.evaluate(context))

@@ -4,9 +4,14 @@
 CREATE TABLE runbell.sensors (
     sensor_name text PRIMARY KEY,
     module text NOT NULL,
+    code_location text,
+    -- The process whose code declares it; that process gone, another one of the module takes this over.
+    deployed_by uuid,
     state text NOT NULL DEFAULT 'declared' CHECK (state IN ('declared', 'running', 'stopped')),
     declared_active boolean NOT NULL,
     filter jsonb NOT NULL,
+    -- Only who offers this very filter may hold the lease: an older version of the module would pass events by.
+    filter_hash bigint NOT NULL,
     former_filter jsonb,
     filter_since pg_snapshot,
     position pg_snapshot,
@@ -15,6 +20,8 @@ CREATE TABLE runbell.sensors (
     last_event_id bigint,
     lease_holder uuid,
     lease_epoch bigint NOT NULL DEFAULT 0,
+    -- It blocked a process that evaluates others as well: it is evaluated in one of its own until it behaves.
+    apart boolean NOT NULL DEFAULT false,
     last_outcome text,
     last_evaluated_at timestamptz,
     deployed_at timestamptz NOT NULL DEFAULT clock_timestamp(),

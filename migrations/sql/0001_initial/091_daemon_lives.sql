@@ -10,6 +10,7 @@ AS $$
         WHERE l.locktype = 'advisory'
             AND l.database = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
             AND (l.classid::bigint << 32) | l.objid::bigint = lock_key
+            AND l.mode = 'ExclusiveLock'
             AND l.granted
     )
 $$

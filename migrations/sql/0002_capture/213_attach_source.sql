@@ -10,6 +10,7 @@ DECLARE
     watermark jsonb;
 BEGIN
     PERFORM runbell.refuse_bad_name('source', attach_source.source);
+    PERFORM runbell.refuse_bad_attachment(kind, settings);
     SELECT f INTO fault FROM runbell.find_source_faults(kind, settings) AS f LIMIT 1;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION '%', fault USING ERRCODE = 'invalid_parameter_value';

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from runbell.core.errors import DefinitionError
 from runbell.core.filters import JobPattern
-from runbell.core.retrying import RetryPolicy
+from runbell.core.pacing import MOST_PER_MINUTE
+from runbell.core.retrying import RetryPolicy, is_wait, unfit
 from runbell.core.selectors import NotAJobError, is_one_job, pattern_of, target_of
 from runbell.core.sensors import DefaultSensorStatus
 from runbell.core.text import shown, why_unstorable
@@ -82,12 +83,23 @@ class Arguments:
         if value is None:
             return RetryPolicy()
         if not isinstance(value, RetryPolicy):
-            raise self.wrong("retry", "is no runbell.RetryPolicy: give RetryPolicy(attempts=..., backoff_seconds=...)")
-        if value.attempts is not None and not (isinstance(value.attempts, int) and _is_number(value.attempts, 1)):
-            raise self.wrong("retry", "has attempts that are not a whole number from 1: they count the first call too")
-        waits = (value.max_backoff_seconds, value.backoff_seconds if value.backoff_seconds is not None else 0)
-        if not all(_is_number(wait, 0) for wait in waits):
-            raise self.wrong("retry", "has a backoff that is not a number of seconds: give 0 or more")
+            raise self.wrong("retry", f"is no runbell.RetryPolicy: {_meant_policy(value)}")
+        if reason := unfit(value):
+            raise self.wrong("retry", reason)
+        return value
+
+    def max_per_minute(self) -> int | None:
+        value = self.given.get("max_per_minute")
+        if value is not None and not (isinstance(value, int) and _is_number(value, 1) and value <= MOST_PER_MINUTE):
+            remedy = f"is not a whole number from 1 to {MOST_PER_MINUTE}: give how many may begin within a minute"
+            raise self.wrong("max_per_minute", remedy)
+        return value
+
+    def timeout(self) -> float | None:
+        value = self.given.get("timeout_seconds")
+        if value is not None and not (is_wait(value) and value > 0):
+            remedy = "is not a number of seconds above zero: give how long an evaluation may take, or leave it out"
+            raise self.wrong("timeout_seconds", remedy)
         return value
 
     def statuses(self) -> frozenset[str]:
@@ -148,6 +160,20 @@ class Arguments:
 def _value_of(given: object) -> object:
     """Of an enum's member, whoever defined it, its value."""
     return given.value if isinstance(given, Enum) else getattr(given, "value", given)
+
+
+def _meant_policy(given: object) -> str:
+    """What to write in place of something else; of Dagster's RetryPolicy, what means the same."""
+    retries = getattr(given, "max_retries", None)
+    if not isinstance(retries, int):
+        return "give RetryPolicy(attempts=..., backoff_seconds=...)"
+    factor = 2 if "EXPONENTIAL" in str(getattr(given, "backoff", None)) else 1
+    jitter = 0.25 if getattr(given, "jitter", None) is not None else 0
+    seconds = getattr(given, "delay", None) or 0
+    return (
+        f"write runbell.RetryPolicy(attempts={retries + 1}, backoff_seconds={seconds}, factor={factor},"
+        f" jitter={jitter}); attempts count the first call too"
+    )
 
 
 def _is_number(value: object, least: float) -> bool:

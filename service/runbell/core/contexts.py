@@ -7,6 +7,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 from runbell.core.dagster_events import DagsterEvent, status_change, step_failure
 from runbell.core.errors import NotHereError
 from runbell.core.events import RunEvent, StepFailure
+from runbell.core.idempotency import idempotency_key
 from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts, RunStats
 from runbell.core.sensors import Sensor
 
@@ -109,6 +110,7 @@ class RunStatusSensorContext:
         instance: a few questions about runs.
         log: a logger; its lines carry the sensor and the run.
         partition_key: the run's, or None.
+        idempotency_key: the same each time that this sensor is called for this event, and different for all others.
 
     Example:
         >>> from runbell import build_run_status_sensor_context
@@ -124,6 +126,22 @@ class RunStatusSensorContext:
     step_failures: Callable[[], Sequence[Any]]
     astep_failures: Callable[[], Awaitable[Sequence[Any]]]
     given_partition_key: str | None = None
+    given_event: RunEvent | None = None
+    given_replay: int = 0
+
+    @property
+    def idempotency_key(self) -> str:
+        """For services that take each key only once, so that a repeated call does nothing twice.
+
+        At most 255 characters of ASCII without spaces or quotes, fit for an HTTP header such as `Idempotency-Key`.
+        Calls for one event share it, whichever process makes them; a replay with `--new-requests` has another.
+
+        Raises:
+            NotHereError: this context was made for no event.
+        """
+        if self.given_event is None:
+            raise NotHereError("context.idempotency_key is not here: this context was made without an event")
+        return idempotency_key(self.sensor_name, self.given_event, self.given_replay)
 
     @property
     def partition_key(self) -> str | None:
@@ -179,7 +197,7 @@ class RunFailureSensorContext(RunStatusSensorContext):
 
 
 def build_context(
-    sensor: Sensor, sensor_name: str, event: RunEvent, *, log: Any, lookups: Lookups, wait: Wait
+    sensor: Sensor, sensor_name: str, event: RunEvent, *, log: Any, lookups: Lookups, wait: Wait, replay: int = 0
 ) -> RunStatusSensorContext:
     """The context of one evaluation; a RunFailureSensorContext for a failure sensor."""
 
@@ -196,6 +214,8 @@ def build_context(
         step_failures=lambda: made(wait(lookups.step_failures, event.source, event.run_id)),
         astep_failures=lambda: Then(lookups.step_failures(event.source, event.run_id), made),
         given_partition_key=event.partition_key,
+        given_event=event,
+        given_replay=replay,
     )
 
 

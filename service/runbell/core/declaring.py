@@ -29,6 +29,8 @@ class Declared(TypedDict, total=False):
         tags, metadata: of the sensor, for people.
         retry: how a failed evaluation is tried again.
         max_concurrent: evaluations at once; else 1 for `def` and 16 for `async def`.
+        max_per_minute: so many evaluations begin within a minute; the others wait, and none is lost.
+        timeout_seconds: an evaluation that takes longer has failed; else `RUNBELL_SENSOR_TIMEOUT_SECONDS`.
         react_to_own_runs: also answer events of runs that this sensor requested.
     """
 
@@ -44,6 +46,8 @@ class Declared(TypedDict, total=False):
     metadata: Mapping[str, Any] | None
     retry: RetryPolicy | None
     max_concurrent: int | None
+    max_per_minute: int | None
+    timeout_seconds: float | None
     react_to_own_runs: bool | None
 
 
@@ -61,6 +65,9 @@ MEANT = {
     "status": "run_status",
     "pipeline_run_status": "run_status",
     "retry_policy": "retry",
+    "timeout": "timeout_seconds",
+    "rate_limit": "max_per_minute",
+    "concurrency": "max_concurrent",
 }
 
 
@@ -159,6 +166,8 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         metadata=arguments.mapping("metadata"),
         retry=arguments.retry(),
         max_concurrent=arguments.concurrency(ASYNC_CONCURRENCY if waits else 1),
+        max_per_minute=arguments.max_per_minute(),
+        timeout_seconds=arguments.timeout(),
         react_to_own_runs=arguments.flag("react_to_own_runs"),
         is_failure=is_failure,
         is_async=waits,

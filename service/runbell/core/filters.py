@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+import msgspec
+
 from runbell.core.events import RunEvent
 
 
@@ -79,12 +81,23 @@ class Filter:
         }
 
     @classmethod
-    def from_dict(cls, stored: dict[str, object]) -> "Filter":
-        """Back from the stored form."""
-        statuses, jobs, scope = stored["statuses"], stored["jobs"], stored["scope"]
-        return cls(
-            statuses=frozenset(statuses if isinstance(statuses, list) else ()),
-            jobs=tuple(JobPattern(*pattern) for pattern in jobs) if isinstance(jobs, list) else None,
-            scope=scope if isinstance(scope, str) else None,
-            own_runs=bool(stored["own_runs"]),
-        )
+    def read(cls, stored: str) -> "Filter | None":
+        """Back from the stored form as JSON text; None if somebody put something else there.
+
+        Example:
+            >>> Filter.read("{}") is None
+            True
+        """
+        try:
+            found = msgspec.json.decode(stored, type=_Stored)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        jobs = None if found.jobs is None else tuple(JobPattern(*pattern) for pattern in found.jobs)
+        return cls(frozenset(found.statuses), jobs, found.scope, found.own_runs)
+
+
+class _Stored(msgspec.Struct):
+    statuses: list[str]
+    jobs: list[tuple[str, str | None]] | None
+    scope: str | None
+    own_runs: bool

@@ -10,7 +10,7 @@ from typing import Any
 from runbell.core.drafts import Refused, drafted, own_tags
 from runbell.core.events import RunEvent
 from runbell.core.requests import Conclusion, RunRequest, SensorResult, SkipReason
-from runbell.core.retrying import MISTAKES
+from runbell.core.retrying import MISTAKES, conclude_asked
 from runbell.core.sensors import Sensor
 from runbell.core.text import shown, storable
 
@@ -30,8 +30,9 @@ def conclude(sensor: Sensor, sensor_name: str, event: RunEvent, returned: object
     Example:
         >>> from runbell.testing import made_up_event
         >>> sensor = Sensor(name="greet", function=print, statuses=frozenset({"SUCCESS"}))
-        >>> conclude(sensor, "greet", made_up_event(status="SUCCESS"), SkipReason("enough"), max_requests=1)
-        Conclusion(outcome='skipped', requests=(), reason='enough', error=None, final=False, mistake=False)
+        >>> concluded = conclude(sensor, "greet", made_up_event(), SkipReason("enough"), max_requests=1)
+        >>> concluded.outcome, concluded.reason
+        ('skipped', 'enough')
     """
     try:
         if returned is None:
@@ -46,12 +47,16 @@ def conclude(sensor: Sensor, sensor_name: str, event: RunEvent, returned: object
     except Refused as refused:
         return Conclusion("failed", error=storable(f"sensor {sensor_name!r} {refused}"), final=True)
     except Exception as error:  # noqa: BLE001 - looking at somebody else's object may raise anything
+        # A generator that is part of a result runs only now, and may ask for another call as any other.
+        asked = conclude_asked(error)
+        if asked is not None:
+            return asked
         said = f"sensor {sensor_name!r} returned {shown(returned)}, which cannot be read: {_traceback(error, None)}"
         return Conclusion("failed", error=storable(said), final=True)
 
 
 def conclude_raised(error: BaseException, sensor: Sensor | None = None) -> Conclusion:
-    """What an exception means: failed, with its traceback as storable text.
+    """What an exception means: failed, with its traceback as storable text; of a Retry or a GiveUp, with its reason.
 
     Args:
         error: what the function raised.
@@ -61,6 +66,9 @@ def conclude_raised(error: BaseException, sensor: Sensor | None = None) -> Concl
         >>> conclude_raised(ValueError("no such table")).error.splitlines()[-1]
         'ValueError: no such table'
     """
+    asked = conclude_asked(error)
+    if asked is not None:
+        return asked
     own_file = None if sensor is None else sensor.file
     mistake = isinstance(error, MISTAKES) and _raised_in(error, own_file)
     return Conclusion("failed", error=storable(_traceback(error, own_file)), mistake=mistake)

@@ -25,6 +25,7 @@ class Evaluation:
         attempts: the calls that have been settled before this one.
         recorded: it has a row in `evaluations`; the place lies beyond it.
         retry_in: after a failure, seconds until the next call; None gives it up.
+        first_called_at: when it was called for the first time, if it failed then.
     """
 
     event: RunEvent
@@ -35,6 +36,7 @@ class Evaluation:
     retry_in: float | None = None
     finished_at: float = 0.0
     duration_ms: float = 0.0
+    first_called_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,11 @@ class Conclusion(msgspec.Struct, frozen=True):
 
     Attributes:
         outcome: requested, acted, skipped or failed.
-        reason: of a skip.
+        reason: of a skip, or of a failure that the function asked for.
         error: of a failure, with the traceback where there is one; storable text.
         final: the failure can never succeed on another try.
         mistake: the failure is an error of the author's code that another try rarely mends.
+        retry_after: seconds until the next call, where the function said so itself.
     """
 
     outcome: str
@@ -91,3 +92,4 @@ class Conclusion(msgspec.Struct, frozen=True):
     error: str | None = None
     final: bool = False
     mistake: bool = False
+    retry_after: float | None = None

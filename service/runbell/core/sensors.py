@@ -34,6 +34,8 @@ class Sensor:
         jobs: what it watches; None watches every job of its scope.
         request_jobs: where its requests may go, each as `"job"` or `"location:job"`.
         max_concurrent: how many of its evaluations may run at once.
+        max_per_minute: how many may begin within a minute; None: any number.
+        timeout_seconds: how long one may take; None: as the setting says.
         is_failure: does its function get a RunFailureSensorContext?
 
     Example:
@@ -55,6 +57,8 @@ class Sensor:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     max_concurrent: int = 1
+    max_per_minute: int | None = None
+    timeout_seconds: float | None = None
     react_to_own_runs: bool = False
     is_failure: bool = False
     is_async: bool = False

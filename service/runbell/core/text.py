@@ -2,6 +2,8 @@
 
 import reprlib
 
+from runbell.core.masking import mask
+
 MAX_NAME_BYTES = 500
 MAX_REPORT_BYTES = 20_000
 
@@ -28,12 +30,14 @@ def why_unstorable(text: str, max_bytes: int = MAX_NAME_BYTES) -> str | None:
 def storable(text: str, max_bytes: int = MAX_REPORT_BYTES) -> str:
     r"""The same text made storable: NUL and lone surrogates escaped; of what is too long, the head and the tail.
 
+    Passwords in it are masked: more people read what is stored than may know them.
+
     Example:
         >>> storable("a\x00b\ud800")
         'a\\x00b\\ud800'
     """
     # An error's message may be a str subclass, or text with anything in it.
-    data = str(text).replace("\x00", "\\x00").encode("utf-8", "backslashreplace")
+    data = mask(str(text)).replace("\x00", "\\x00").encode("utf-8", "backslashreplace")
     if len(data) <= max_bytes:
         return data.decode()
     head, tail = data[: max_bytes // 4], data[-(max_bytes - max_bytes // 4) :]

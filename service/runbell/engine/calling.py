@@ -10,11 +10,20 @@ import anyio
 from anyio import CapacityLimiter, from_thread, to_thread
 
 from runbell.core.sensors import Sensor
+from runbell.engine.calls import Call, Calls
 from runbell.engine.deadlines import Deadlines
+from runbell.engine.markers import marked
 
 
 async def call(
-    sensor: Sensor, context: object, *, threads: CapacityLimiter, deadlines: Deadlines, max_requests: int
+    sensor: Sensor,
+    context: object,
+    given: Call,
+    *,
+    calls: Calls,
+    threads: CapacityLimiter,
+    deadlines: Deadlines,
+    max_requests: int,
 ) -> object:
     """What the function returned; what a generator yielded comes as a list.
 
@@ -23,12 +32,16 @@ async def call(
         BaseException: whatever the function raised.
     """
     arguments = (context,) if sensor.takes_context else ()
-    if sensor.is_async:
-        with deadlines:
-            return await _on_the_loop(sensor, arguments, max_requests)
-    with anyio.fail_after(deadlines.seconds):
-        plain = partial(_in_a_thread, sensor, arguments, max_requests)
-        return await to_thread.run_sync(plain, abandon_on_cancel=True, limiter=threads)
+    before = calls.begin()
+    try:
+        if sensor.is_async:
+            with deadlines:
+                return await marked(given.mark, _on_the_loop(sensor, arguments, max_requests))
+        plain = partial(_in_a_thread, sensor, arguments, max_requests, given, calls)
+        with anyio.fail_after(deadlines.seconds):
+            return await to_thread.run_sync(plain, abandon_on_cancel=True, limiter=threads)
+    finally:
+        calls.end(given, before)
 
 
 async def _on_the_loop(sensor: Sensor, arguments: tuple[object, ...], max_requests: int) -> object:
@@ -40,8 +53,9 @@ async def _on_the_loop(sensor: Sensor, arguments: tuple[object, ...], max_reques
     return _listed(returned, max_requests)
 
 
-def _in_a_thread(sensor: Sensor, arguments: tuple[object, ...], max_requests: int) -> object:
-    return _listed(sensor.function(*arguments), max_requests)
+def _in_a_thread(sensor: Sensor, arguments: tuple[object, ...], max_requests: int, given: Call, calls: Calls) -> object:
+    with calls.in_thread(given):
+        return _listed(sensor.function(*arguments), max_requests)
 
 
 async def _drained(yielded: AsyncIterable[Any], max_requests: int) -> list[Any]:

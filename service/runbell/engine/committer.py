@@ -24,6 +24,9 @@ MOST_EVALUATIONS = 1000
 MOST_BYTES = 8_000_000
 # What is locked by somebody else is tried again after so long.
 LOCKED_SECONDS = 0.02
+# What the database rolled back, too: for as long as a disk is full, say, which lasts longer than a deadlock.
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 0.8
 
 
 class Committer:
@@ -40,6 +43,7 @@ class Committer:
         self._work = Doorbell()
         self._dirty: dict[str, Progress] = {}
         self._settled = anyio.Event()
+        self._pause = FIRST_PAUSE_SECONDS
         # A lazy write of a place and a settlement of the same sensor must not both start from the same place.
         self._one_at_a_time = anyio.Lock()
 
@@ -121,7 +125,8 @@ class Committer:
             settled = await settle(self._pool, settlements)
         except StatementAbortedError as error:
             log.warning("commit_repeated", error=str(error))
-            await anyio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - two that met should not meet again
+            await anyio.sleep(self._pause * random.uniform(0.1, 1.0))  # noqa: S311 - two that met should not meet again
+            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
             return
         except StatementRefusedError as error:
             await self._isolate(settlements, error)
@@ -129,6 +134,7 @@ class Committer:
         for settlement in settlements:
             if settlement.sensor_name in settled.sensors:
                 self._apply(settlement, settled)
+        self._pause = FIRST_PAUSE_SECONDS
         self._settled.set()
         self._settled = anyio.Event()
         missed = [s.sensor_name for s in settlements if s.sensor_name not in settled.sensors]

@@ -2,29 +2,36 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import anyio
 import structlog
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
-from runbell.core.errors import RunbellError, StoreUnavailableError
+from runbell.core.errors import RunbellError, SchemaBehindError, StoreUnavailableError
+from runbell.core.leases import Role
 from runbell.core.sensors import DefaultSensorStatus, Sensor
+from runbell.engine.calls import Calls
 from runbell.engine.deployment import Deployment
 from runbell.engine.evaluator import Limits
 from runbell.engine.listener import Listener
 from runbell.engine.measures import Measures
+from runbell.engine.membership import Membership
+from runbell.engine.rebasing import trust_places
 from runbell.engine.reporting import Reporter
 from runbell.engine.service import Service
+from runbell.engine.tail import POLL_SECONDS
+from runbell.engine.watcher import Watcher
 from runbell.store.bell import Sleep
 from runbell.store.connections import connect, connect_pool
 from runbell.store.daemons import Identity
-from runbell.store.server import OneServer, check_places
+from runbell.store.sensors import Offered, offer_of
+from runbell.store.server import OneServer
 
 log = structlog.get_logger()
 # Reader, committer, tenure, and what contexts are asked; more would only wait for one another on a busy server.
@@ -32,6 +39,7 @@ POOL_SIZE = 6
 # Between attempts to reach a lost database: recovered within a second of its return.
 FIRST_BACKOFF_SECONDS = 0.05
 LONGEST_BACKOFF_SECONDS = 0.8
+REMEDY = "notifications do not arrive here, through a pooler say: give a direct address as RUNBELL_LISTEN_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,18 @@ class DaemonOptions:
     retry_attempts: int = 10
     retry_backoff_seconds: float = 1.0
     shutdown_grace_seconds: float = 10.0
+    # Where `database_url` leads through a pooler: the address for what needs a session of its own.
+    listen_url: str | None = None
+    role: Role = Role.ACTIVE
+    # For the role of those kept apart: the sensors that it is there for.
+    only: frozenset[str] = frozenset()
+    # Called with the sensors that are kept apart and that nobody evaluates.
+    on_apart: Callable[[frozenset[str]], None] | None = None
+    # A worker's calls are marked where its supervisor sees them, and it is told what its predecessors died of.
+    calls: Calls = field(default_factory=Calls)
+    verdicts: MutableMapping[tuple[str, int, int], str] = field(default_factory=dict)
+    # It is one of the processes of a `serve`, which speaks for the whole.
+    supervised: bool = False
 
     def deployment(self) -> Deployment:
         """What this process offers, under a new identity."""
@@ -57,15 +77,14 @@ class DaemonOptions:
             retry_attempts=self.retry_attempts,
             retry_backoff_seconds=self.retry_backoff_seconds,
         )
-        identity = Identity(uuid4(), self.module, self.code_location, socket.gethostname(), os.getpid())
         sensors = {sensor.identity(self.code_location): sensor for sensor in self.sensors}
-        return Deployment(
-            identity,
-            sensors,
-            {name: sensor.filter(self.code_location) for name, sensor in sensors.items()},
-            {name: self._is_active(sensor) for name, sensor in sensors.items()},
-            limits,
-        )
+        offered = {
+            name: Offered(name, sensor.filter(self.code_location), self._is_active(sensor))
+            for name, sensor in sensors.items()
+        }
+        offer = offer_of(offered.values())
+        identity = Identity(uuid4(), self.module, self.code_location, offer, socket.gethostname(), os.getpid())
+        return Deployment(identity, sensors, offered, limits, self.calls, self.verdicts)
 
     def _is_active(self, sensor: Sensor) -> bool:
         """Does the sensor run, as far as code and settings say?"""
@@ -96,7 +115,29 @@ class Daemon:
         self._connecting = anyio.CancelScope()
         self._started = False
         self._deployment = options.deployment()
+        self._membership = Membership(options.role, options.only, options.on_apart)
+        # What it was waiting for when it last said so.
+        self._awaited = ""
+        self._polling = False
         self.ready = False
+
+    @property
+    def daemon_id(self) -> UUID:
+        """Its name among the daemons, random per start."""
+        return self._deployment.identity.daemon_id
+
+    def promote(self, dead: Collection[UUID] = (), apart: Collection[str] = ()) -> None:
+        """From stand-by to active: take the leases of those that are known to have died, at once.
+
+        Args:
+            dead: daemons that cannot do anything any more.
+            apart: sensors that are kept apart from the others from now on, and so are not taken.
+        """
+        self._membership.promote(dead, apart)
+
+    def set_apart(self, names: Collection[str], *, apart: bool) -> None:
+        """Keep sensors apart from the others from now on, or no longer; who holds them gives them up."""
+        self._membership.mark(names, apart=apart)
 
     def stop(self) -> None:
         """Drain and end: what has been evaluated is committed, what has not is left for the next start."""
@@ -117,14 +158,18 @@ class Daemon:
             failure = await self._serve_one_term(task_status)
             if failure is None:
                 break
-            if not (self._started and isinstance(failure, StoreUnavailableError)):
+            # A schema that was there is on its way back: the database is being restored.
+            if not (self._started and isinstance(failure, (StoreUnavailableError, SchemaBehindError))):
                 raise failure
             self._say_lost(failure)
             backoff = FIRST_BACKOFF_SECONDS if self._was_ready else min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             with anyio.move_on_after(backoff):
                 await self._stopping.wait()
         self.ready = False
-        log.info("daemon_stopped", daemon_id=str(self._deployment.identity.daemon_id))
+        if self._options.supervised:
+            log.info("worker_stopped", daemon_id=str(self.daemon_id))
+        else:
+            log.info("daemon_stopped", daemon_id=str(self.daemon_id))
 
     async def _serve_one_term(self, task_status: TaskStatus[None]) -> RunbellError | None:
         """Serve until told to stop (None), or until something fails that can be said in a sentence."""
@@ -146,21 +191,27 @@ class Daemon:
     async def _connect(self, stack: AsyncExitStack) -> Service:
         """Connect, check the server, and listen."""
         url = self._options.database_url
+        listen_url = self._options.listen_url or url
+        identity = self._deployment.identity
+        suffix = identity.session_suffix
         server = OneServer()
-        pool = await connect_pool(url, role="daemon", size=POOL_SIZE, greet=server.identify_server)
+        pool = await connect_pool(url, role=f"daemon {suffix}", size=POOL_SIZE, greet=server.identify_server)
         stack.callback(pool.terminate)
-        await check_places(pool)
-        listener = await stack.enter_async_context(Listener(url, self._deployment.identity))
-        await server.identify_server(listener.session)
+        await trust_places(url, pool, role=f"rebase {suffix}")
+        listener = Listener(listen_url, identity, self._membership.told, pool, server.identify_server)
+        await stack.enter_async_context(listener)
         sleep: Sleep | None = None
+        watcher: Watcher | None = None
         if listener.direct:
-            bell = await connect(url, role="bell", idle_in_transaction_session_timeout="0")
+            bell = await connect(listen_url, role=f"bell {suffix}", idle_in_transaction_session_timeout="0")
             stack.callback(bell.terminate)
             await server.identify_server(bell)
             sleep = Sleep(bell)
+            self._polling = False
+            watcher = Watcher(listen_url, suffix, self._membership.told.ring)
         else:
-            log.warning("listening_failed", remedy="notifications do not arrive here: connect without a pooler")
-        return Service(self._deployment, pool, listener, sleep, Reporter(self._measures))
+            self._say_polling()
+        return Service(self._deployment, self._membership, pool, listener, sleep, watcher, Reporter(self._measures))
 
     def _say_ready(self, task_status: TaskStatus[None]) -> None:
         self.ready = self._was_ready = True
@@ -169,11 +220,23 @@ class Daemon:
             log.info("listener_reconnected", **facts)
             return
         self._started = True
-        log.info("daemon_started", **facts, sensors=len(self._options.sensors), **self._announced)
+        if self._options.supervised:
+            log.info("worker_started", **facts, role=self._membership.role, **self._announced)
+        else:
+            log.info("daemon_started", **facts, sensors=len(self._options.sensors), **self._announced)
         task_status.started()
 
+    def _say_polling(self) -> None:
+        if not self._polling:
+            self._polling = True
+            log.warning("listening_failed", remedy=REMEDY, poll_seconds=POLL_SECONDS)
+
     def _say_lost(self, failure: RunbellError) -> None:
+        reason = str(failure)
         if self.ready:
             self._measures.lost_database()
-            log.warning("database_lost", error=str(failure))
+            log.warning("database_lost", error=reason)
+        elif reason != self._awaited:
+            log.warning("database_awaited", error=reason)
+        self._awaited = reason
         self.ready = False

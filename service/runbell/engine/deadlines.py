@@ -1,4 +1,5 @@
-"""Ends calls that take too long. All have the same time, so they run out in the order in which they began.
+"""Ends calls that take too long. All have the same time, so they run out in the order in which they began; sensors with
+a time of their own have Deadlines of their own.
 
 One timer watches the oldest of them, in place of one for each call: most calls end long before, and a timer of their
 own would be what costs most in them.

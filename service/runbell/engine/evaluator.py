@@ -7,7 +7,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +15,16 @@ import anyio.lowlevel
 import structlog
 from anyio import CapacityLimiter
 
-from runbell.core.contexts import build_context, cannot_wait
+from runbell.core.contexts import RunStatusSensorContext, build_context, cannot_wait
 from runbell.core.events import StepFailure
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.progress import Evaluation
 from runbell.core.requests import Conclusion
+from runbell.core.retrying import next_call_in
 from runbell.core.runs import RunFacts
 from runbell.core.sensors import Sensor
 from runbell.engine.calling import call, wait_in_thread
+from runbell.engine.calls import Calls
 from runbell.engine.deadlines import Deadlines
 from runbell.sources.details import read_step_failures
 from runbell.store.connections import Pool
@@ -78,7 +80,11 @@ class Evaluator:
     limits: Limits
     lookups: StoreLookups
     deadlines: Deadlines
+    calls: Calls = field(default_factory=Calls)
+    # What is known of evaluations that a former process did not survive: by sensor, event id and replay.
+    verdicts: MutableMapping[tuple[str, int, int], str] = field(default_factory=dict)
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
+    _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
     _turn_ends: float = 0.0
     _calls: int = 0
     _quiet: anyio.Event = field(default_factory=anyio.Event)
@@ -94,7 +100,7 @@ class Evaluator:
             if not self._calls:
                 self._quiet.set()
         evaluation.duration_ms = (time.perf_counter() - started) * 1000
-        evaluation.retry_in = self._retry_in(sensor, evaluation, conclusion)
+        evaluation.retry_in = self._retry_in(sensor, evaluation, conclusion, time.perf_counter() - started)
         evaluation.finished_at = time.monotonic()
         evaluation.conclusion = conclusion
 
@@ -113,23 +119,28 @@ class Evaluator:
 
     async def _conclude(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> Conclusion:
         event = evaluation.event
+        if self.verdicts:
+            verdict = self.verdicts.pop((sensor_name, event.event_id, evaluation.replay), None)
+            if verdict is not None:
+                return Conclusion("failed", error=verdict)
+        given = self.calls.of(sensor_name, evaluation)
         try:
-            context = build_context(
-                sensor,
-                sensor_name,
-                event,
-                log=SensorLog(sensor_name, evaluation),
-                lookups=self.lookups,
-                wait=cannot_wait if sensor.is_async else wait_in_thread,
-            )
+            context = self._context(sensor, sensor_name, evaluation)
             returned = await call(
                 sensor,
                 context,
+                given,
+                calls=self.calls,
                 threads=self.threads,
-                deadlines=self.deadlines,
+                deadlines=self._deadlines_of(sensor),
                 max_requests=self.limits.max_requests,
             )
-            return conclude(sensor, sensor_name, event, returned, max_requests=self.limits.max_requests)
+            # What it returned is the author's too, and looking at it may run the author's code.
+            given.mark.set()
+            try:
+                return conclude(sensor, sensor_name, event, returned, max_requests=self.limits.max_requests)
+            finally:
+                given.mark.clear()
         except asyncio.CancelledError as error:
             # The function raised it itself, unless this task is really being cancelled.
             task = asyncio.current_task()
@@ -140,12 +151,35 @@ class Evaluator:
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001
             return conclude_raised(error, sensor)
 
-    def _retry_in(self, sensor: Sensor, evaluation: Evaluation, conclusion: Conclusion) -> float | None:
+    def _context(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> RunStatusSensorContext:
+        return build_context(
+            sensor,
+            sensor_name,
+            evaluation.event,
+            log=SensorLog(sensor_name, evaluation),
+            lookups=self.lookups,
+            wait=cannot_wait if sensor.is_async else wait_in_thread,
+            replay=evaluation.replay,
+        )
+
+    def _deadlines_of(self, sensor: Sensor) -> Deadlines:
+        """Those of its own time; all sensors with the same time share one timer."""
+        seconds = sensor.timeout_seconds
+        if seconds is None or seconds == self.deadlines.seconds:
+            return self.deadlines
+        return self._own_deadlines.setdefault(seconds, Deadlines(seconds))
+
+    def _retry_in(self, sensor: Sensor, evaluation: Evaluation, conclusion: Conclusion, lasted: float) -> float | None:
         """Seconds until the next call of a failed evaluation; None when there is none."""
-        calls = evaluation.attempts + 1
-        limits, policy = self.limits, sensor.retry
-        if conclusion.outcome != "failed" or conclusion.final:
+        if conclusion.outcome != "failed":
             return None
-        if policy.gives_up(calls, limits.retry_attempts, mistake=conclusion.mistake):
-            return None
-        return policy.wait(calls, limits.retry_backoff_seconds, random.random())  # noqa: S311 - jitter
+        first = evaluation.first_called_at
+        return next_call_in(
+            sensor.retry,
+            conclusion,
+            calls=evaluation.attempts + 1,
+            age_seconds=lasted if first is None else time.monotonic() - first,
+            default_attempts=self.limits.retry_attempts,
+            default_backoff=self.limits.retry_backoff_seconds,
+            drawn=random.random(),  # noqa: S311 - jitter
+        )

@@ -6,19 +6,30 @@ from collections.abc import Awaitable, Callable, Iterable
 from anyio.abc import TaskGroup
 
 from runbell.core.progress import Evaluation
+from runbell.engine.pace import Pace
 
 
 class Lane:
     """Feeds evaluations to workers; a worker lives while there is something for it to do."""
 
-    def __init__(self, tasks: TaskGroup, width: int, evaluate: Callable[[Evaluation], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        tasks: TaskGroup,
+        width: int,
+        evaluate: Callable[[Evaluation], Awaitable[None]],
+        pace: Pace | None = None,
+    ) -> None:
         self._tasks = tasks
         self._width = width
         self._evaluate = evaluate
+        self._pace = pace
         self._queue: deque[Evaluation] = deque()
         self._busy: set[tuple[str, str]] = set()
         self._parked: dict[tuple[str, str], deque[Evaluation]] = {}
         self._workers = 0
+        # Workers that have been started and have not taken their first evaluation yet.
+        self._starting = 0
+        self._held = False
         self._closed = False
 
     def add(self, evaluations: Iterable[Evaluation]) -> None:
@@ -26,8 +37,27 @@ class Lane:
         if self._closed:
             return
         self._queue.extend(evaluations)
-        while self._workers < min(self._width, len(self._queue)):
+        self._begin()
+
+    def hold(self) -> None:
+        """Begin nothing more until told to go on; what runs goes on, and what comes waits."""
+        self._held = True
+        self._interrupt()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._held = False
+        self._begin()
+
+    @property
+    def quiet(self) -> bool:
+        """Is nothing running?"""
+        return self._workers == 0
+
+    def _begin(self) -> None:
+        while not self._held and self._workers < self._width and self._starting < len(self._queue):
             self._workers += 1
+            self._starting += 1
             self._tasks.start_soon(self._work)
 
     def close(self) -> None:
@@ -35,18 +65,35 @@ class Lane:
         self._closed = True
         self._queue.clear()
         self._parked.clear()
+        self._interrupt()
 
     async def _work(self) -> None:
+        self._starting -= 1
         try:
-            while (evaluation := self._next()) is not None:
+            pace = self._pace
+            while (evaluation := self._next() if pace is None else await self._paced(pace)) is not None:
                 await self._evaluate(evaluation)
                 self._release(evaluation)
         finally:
             self._workers -= 1
 
+    async def _paced(self, pace: Pace) -> Evaluation | None:
+        """The next evaluation, once it may begin; None also when nothing may any more."""
+        async with pace.turn:
+            while self._queue and not self._held and not pace.ready:
+                await pace.pause()
+            evaluation = self._next()
+            if evaluation is not None:
+                pace.begin()
+            return evaluation
+
+    def _interrupt(self) -> None:
+        if self._pace is not None:
+            self._pace.interrupt()
+
     def _next(self) -> Evaluation | None:
         """The next evaluation whose run is not being evaluated; those of busy runs wait behind it."""
-        while self._queue:
+        while self._queue and not self._held:
             evaluation = self._queue.popleft()
             run = evaluation.event.run
             if run not in self._busy:

@@ -4,6 +4,7 @@ LISTEN comes first and reading afterwards; the other order loses what commits in
 term: whatever was in memory may then be behind, and is read again.
 """
 
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -12,41 +13,55 @@ import anyio
 
 from runbell.core.errors import StoreUnavailableError
 from runbell.engine.doorbell import Doorbell
-from runbell.store.bell import ring_events
-from runbell.store.connections import connect
+from runbell.store.bell import keeps_backend, ring_events
+from runbell.store.connections import Pool, Session, connect
 from runbell.store.daemons import Identity, hold_session_lock
 from runbell.store.failures import translated
 
 CHANNEL = "runbell_events"
-# How long our own ring may take to come back before we conclude that notifications do not reach this session
-# (a transaction pooler stands in between).
+# Rung when leases may be taken, or have to be shared anew.
+LEASES_CHANNEL = "runbell_leases"
+# How long our own ring may take to come back before we conclude that notifications do not reach this session.
 SELF_RING_SECONDS = 2.0
 
 
 class Listener:
-    """`async with Listener(...)`: connected and listening inside.
+    """`async with Listener(...)`: connected inside, and listening if that is of any use.
 
     Attributes:
+        session: the session that listens.
         rung: rings when a writer rang.
         direct: notifications reach this session, so it may hold locks and somebody may sleep.
     """
 
-    def __init__(self, url: str, identity: Identity) -> None:
+    def __init__(
+        self,
+        url: str,
+        identity: Identity,
+        leases_rung: Doorbell,
+        pool: Pool,
+        greet: Callable[[Session], Coroutine[Any, Any, None]],
+    ) -> None:
         self._url = url
         self._identity = identity
+        self._leases_rung = leases_rung
+        self._pool = pool
+        self._greet = greet
         self._lost = anyio.Event()
+        self._heard = anyio.Event()
+        self._doubted = Doorbell()
         self.rung = Doorbell()
         self.direct = False
 
     async def __aenter__(self) -> Self:
-        self.session = await connect(self._url, role="listener")
+        self.session = await connect(self._url, role=f"listener {self._identity.session_suffix}")
         try:
             self.session.add_termination_listener(self._on_lost)
-            await hold_session_lock(self.session, self._identity)
-            with translated():
-                await self.session.add_listener(CHANNEL, self._on_ring)
-            await ring_events(self.session)
-            self.direct = await self.rung.wait(SELF_RING_SECONDS)
+            await self._greet(self.session)
+            self.direct = await self._listen()
+            if self.direct:
+                # Not before: behind a pooler the lock would stay on a session that others use.
+                await hold_session_lock(self.session, self._identity)
         except BaseException:
             self.session.terminate()
             raise
@@ -61,13 +76,46 @@ class Listener:
                 await self.session.close()
         self.session.terminate()
 
+    def doubt(self) -> None:
+        """Events came that nobody rang for: find out whether the session still hears."""
+        self._doubted.ring()
+
     async def watch(self) -> None:
-        """Wait until the session is lost, and end the term then."""
-        await self._lost.wait()
-        raise StoreUnavailableError("the listening session was lost")
+        """Wait until the session is lost or hears no more, and end the term then."""
+        while True:
+            await self._doubted.wait()
+            if self._lost.is_set():
+                raise StoreUnavailableError("the listening session was lost")
+            if self.direct and not await self._hears():
+                raise StoreUnavailableError("the listening session no longer hears its own ring")
+
+    async def _listen(self) -> bool:
+        with translated():
+            if not await keeps_backend(self.session, self._pool):
+                return False
+            await self.session.add_listener(CHANNEL, self._on_ring)
+            await self.session.add_listener(LEASES_CHANNEL, self._on_leases)
+            if await self._hears():
+                return True
+            await self.session.remove_listener(CHANNEL, self._on_ring)
+            await self.session.remove_listener(LEASES_CHANNEL, self._on_leases)
+            return False
+
+    async def _hears(self) -> bool:
+        """Ring, from another session: a pooler's backend would hand our own ring back to whoever it serves just now."""
+        self._heard = anyio.Event()
+        await ring_events(self._pool)
+        with anyio.move_on_after(SELF_RING_SECONDS):
+            await self._heard.wait()
+        return self._heard.is_set()
 
     def _on_ring(self, *_: Any) -> None:
+        self._heard.set()
         self.rung.ring()
+
+    def _on_leases(self, *_: Any) -> None:
+        self._leases_rung.ring()
 
     def _on_lost(self, _: Any) -> None:
         self._lost.set()
+        self._doubted.ring()

@@ -4,6 +4,8 @@ import anyio
 import structlog
 
 from runbell.core.errors import RunbellError, StatementAbortedError, StoreUnavailableError
+from runbell.core.leases import Role
+from runbell.engine.membership import Membership
 from runbell.sources.attached import AttachedSource, read_attached
 from runbell.sources.reconciling import close_gaps
 from runbell.store.connections import Pool
@@ -12,22 +14,29 @@ log = structlog.get_logger()
 # With a trigger the gaps are rare; without, this is the only capture there is.
 WITH_TRIGGER_SECONDS = 60.0
 WITHOUT_TRIGGER_SECONDS = 1.0
+# How soon one that has been promoted begins.
+STANDBY_SECONDS = 1.0
 
 
 class Reconciler:
     """Compares each attached source with what was captured: at start, on reconnect, and from then on regularly."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, membership: Membership) -> None:
         self._pool = pool
+        self._membership = membership
 
     async def run(self) -> None:
         """Compare for ever; ends only with the term."""
         while True:
-            sources = await read_attached(self._pool)
-            for source in sources:
-                await self._close_gaps(source)
-            without_trigger = any(not source.trigger for source in sources)
-            await anyio.sleep(WITHOUT_TRIGGER_SECONDS if without_trigger else WITH_TRIGGER_SECONDS)
+            await anyio.sleep(await self._compare() if self._membership.role is Role.ACTIVE else STANDBY_SECONDS)
+
+    async def _compare(self) -> float:
+        """Compare once; gives the seconds until the next time."""
+        sources = await read_attached(self._pool)
+        for source in sources:
+            await self._close_gaps(source)
+        without_trigger = any(not source.trigger for source in sources)
+        return WITHOUT_TRIGGER_SECONDS if without_trigger else WITH_TRIGGER_SECONDS
 
     async def _close_gaps(self, source: AttachedSource) -> None:
         try:

@@ -1,6 +1,7 @@
 """Calls again what failed, when its time has come, and what a last holder left running."""
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 
 import anyio
@@ -13,8 +14,10 @@ from runbell.store.connections import Pool
 from runbell.store.evaluations import DueEvaluation, find_due_evaluations, read_events_by_id
 
 log = structlog.get_logger()
-Key = tuple[str, int, int]
 MOST_AT_ONCE = 1000
+# A sensor that has been handed so many is asked for no more until it has settled half: the others get their turn, and
+# memory is bounded, whatever is due for one that is slow or may begin only so many a minute.
+MOST_HANDED = 500
 AGAIN_SECONDS = 0.2
 # More than a holder can have left behind: what is pending in memory is bounded.
 MOST_LEFT = 100_000
@@ -28,19 +31,20 @@ class Retries:
         self._term = term
         self._look = Doorbell()
         self._next_at = math.inf
-        # A row that this process still runs must not be called a second time beside it.
-        self._running: set[Key] = set()
+        # By sensor. A row that this process still runs must not be called a second time beside it.
+        self._running: dict[str, set[tuple[int, int]]] = {}
+        self._saturated: set[str] = set()
 
     async def adopt(self, held: Iterable[Held]) -> None:
-        """Leases were taken: call what the last holders left running, and all that is due.
+        """Leases were taken: call what the last holders left running, and then all that is due.
 
         Before anything new is handed to these sensors, or their own running rows would be taken for left ones.
         """
         names = {one.sensor_name for one in held}
-        self._running = {key for key in self._running if key[0] not in names}
+        self._running = {name: keys for name, keys in self._running.items() if name not in names}
+        self._saturated -= names
         if names:
-            left = await find_due_evaluations(self._pool, names, running=True, count=MOST_LEFT)
-            await self._hand([row for row in left if row.due_in <= 0])
+            await self._hand(await find_due_evaluations(self._pool, names, running=True, count=MOST_LEFT))
             self.look()
 
     def look(self) -> None:
@@ -50,7 +54,11 @@ class Retries:
 
     def scheduled(self, sensor_name: str, evaluation: Evaluation) -> None:
         """An evaluation has been settled; if it failed, it may be due again some day."""
-        self._running.discard((sensor_name, evaluation.event.event_id, evaluation.replay))
+        running = self._running.get(sensor_name, set())
+        running.discard((evaluation.event.event_id, evaluation.replay))
+        if sensor_name in self._saturated and len(running) <= MOST_HANDED // 2:
+            self._saturated.discard(sensor_name)
+            self.look()
         if evaluation.retry_in is not None:
             self._next_at = min(self._next_at, anyio.current_time() + evaluation.retry_in)
             self._look.ring()
@@ -66,19 +74,26 @@ class Retries:
 
     async def _call_due(self) -> None:
         self._next_at = math.inf
-        due = await find_due_evaluations(self._pool, self._term.held, running=False, count=MOST_AT_ONCE)
+        names = [name for name in self._term.held if name not in self._saturated]
+        # Those that are running come first: without them there is room for what is not.
+        count = MOST_AT_ONCE + sum(len(self._running.get(name, ())) for name in names)
+        due = await find_due_evaluations(self._pool, names, running=False, count=count)
         now = anyio.current_time()
         later = [row.due_in for row in due if row.due_in > 0]
         self._next_at = min([self._next_at, *(now + seconds for seconds in later)])
-        if len(due) == MOST_AT_ONCE:
+        if len(due) == count:
             # More are waiting behind these, and are found when these have been settled.
             self._next_at = min(self._next_at, now + AGAIN_SECONDS)
-        ripe = {row.evaluation_id: row for row in due if row.due_in <= 0 and _key(row) not in self._running}
+        ripe = [row for row in due if row.due_in <= 0 and _key(row) not in self._running.get(row.sensor_name, ())]
         if ripe:
-            await self._hand(list(ripe.values()))
+            await self._hand(ripe)
 
     async def _hand(self, ripe: Sequence[DueEvaluation]) -> None:
-        self._running.update(map(_key, ripe))
+        for row in ripe:
+            running = self._running.setdefault(row.sensor_name, set())
+            running.add(_key(row))
+            if len(running) >= MOST_HANDED:
+                self._saturated.add(row.sensor_name)
         for waiting in await read_events_by_id(self._pool, [row.evaluation_id for row in ripe]):
             held = self._term.held.get(waiting.sensor_name)
             if held is None:
@@ -87,8 +102,10 @@ class Retries:
                 log.error("event_missing", sensor=waiting.sensor_name, replay=waiting.replay)
                 continue
             evaluation = Evaluation(waiting.event, waiting.replay, waiting.attempts, recorded=True)
+            if waiting.attempts:
+                evaluation.first_called_at = time.monotonic() - waiting.age
             held.lane.add([evaluation])
 
 
-def _key(row: DueEvaluation) -> Key:
-    return (row.sensor_name, row.event_id, row.replay)
+def _key(row: DueEvaluation) -> tuple[int, int]:
+    return (row.event_id, row.replay)

@@ -19,6 +19,7 @@ from runbell.engine.term import Held, by_place
 from runbell.store.bell import Sleep
 from runbell.store.connections import Pool
 from runbell.store.events import EventPage, read_events
+from runbell.store.server import read_snapshot
 
 log = structlog.get_logger()
 PAGE = 1000
@@ -36,12 +37,22 @@ EMPTY_READS = 5
 class Tail:
     """The shared reader. Sensors join and leave it only between two of its reads."""
 
-    def __init__(self, pool: Pool, sleep: Sleep | None, rung: Doorbell, on_full: Callable[[Held], None]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        sleep: Sleep | None,
+        rung: Doorbell,
+        on_full: Callable[[Held], None],
+        on_unrung: Callable[[], None],
+    ) -> None:
         self._pool = pool
         # Without notifications nobody can be rung awake, so there is no sleep.
         self._sleep = sleep
         self._rung = rung
         self._on_full = on_full
+        # Called when events were found that came while it slept, and that nobody rang for.
+        self._on_unrung = on_unrung
+        self._unrung = False
         self._joined: dict[str, Held] = {}
         self._joining: list[Held] = []
         self._routes: Routes | None = None
@@ -64,10 +75,11 @@ class Tail:
             self._routes = None
         self._joining = [other for other in self._joining if other is not held]
 
-    async def run(self, start: Snapshot) -> None:
-        """Read for ever, from `start`; ends only with the term."""
-        self.head = Head(Place(start))
+    async def run(self) -> None:
+        """Read for ever; ends only with the term."""
         while True:
+            if not self._joined:
+                await self._begin_anew()
             statuses = self._current_routes().statuses
             page = await read_page(self._pool, self.head.place, statuses=statuses)
             self._hand(page)
@@ -76,6 +88,14 @@ class Tail:
             await self._admit()
             if not self._joining:
                 await self._rest(len(page.events))
+
+    async def _begin_anew(self) -> None:
+        """Nobody listens: read nothing and be rung for nothing until somebody joins; begin where the server is then."""
+        if self._sleep is not None and not self._joining:
+            await self._sleep.wake()
+        while not self._joining:
+            await self._rung.wait(None)
+        self.head = Head(Place(await read_snapshot(self._pool)))
 
     def _current_routes(self) -> Routes:
         if self._routes is None:
@@ -138,7 +158,7 @@ class Tail:
             self._empty_reads = 0
             await sleep.wake()
         else:
-            await self._rung.wait(SLOW_READ_SECONDS)
+            self._unrung = not await self._rung.wait(SLOW_READ_SECONDS)
 
     async def _pause(self) -> None:
         await self._rung.wait(self._poll)
@@ -149,6 +169,9 @@ class Tail:
         if found == 0:
             self._empty_reads += 1
             return
+        if self._unrung:
+            self._unrung = False
+            self._on_unrung()
         now = anyio.current_time()
         self._interval = 0.8 * self._interval + 0.2 * min(now - self._read_at, 1.0)
         self._read_at = now

@@ -60,6 +60,11 @@ class Term:
         self.on_drop(held)
         return True
 
+    @property
+    def leases(self) -> list[str]:
+        """The sensors whose leases are held, also of those that are stopped."""
+        return [*self.held, *self.stopped]
+
     def epoch_of(self, sensor_name: str) -> int:
         """The epoch that a sensor is held under; 0: it is not."""
         held = self.held.get(sensor_name)

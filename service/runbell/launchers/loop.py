@@ -54,7 +54,7 @@ class LaunchLoop:
         pool = await connect_pool(self._database_url, role="launcher", size=self._options.concurrent + 1)
         try:
             async with anyio.create_task_group() as tasks:
-                await tasks.start(wake_on_requests, self._database_url, self._ring)
+                await tasks.start(wake_on_requests, self._options.listen_url or self._database_url, self._ring)
                 task_status.started()
                 try:
                     await self._claim_all(pool, tasks)

@@ -19,6 +19,7 @@ class LaunchOptions:
         backoff_seconds: the wait after the first failed launch, quadrupling.
         poll_seconds: how often the queue is read when nothing rings.
         drain_seconds: what launches in flight are given to end when the launcher is stopped.
+        listen_url: where to listen, if the other URL leads through a pooler.
     """
 
     consumer: str
@@ -29,6 +30,7 @@ class LaunchOptions:
     backoff_seconds: float = 1.0
     poll_seconds: float = 10.0
     drain_seconds: float = 5.0
+    listen_url: str | None = None
 
     def retry_in(self, attempts: int) -> float | None:
         """Seconds until the next try after this many claims; None: it has failed for good.

@@ -20,7 +20,7 @@ COMMANDS = {
     "launch": "Start the requested runs of a target.",
     "sensors": "Show sensors.",
     "requests": "Show run requests.",
-    "dead-letters": "Show evaluations that were given up.",
+    "dead-letters": "Show evaluations that were given up, call them again, or drop them.",
     "status": "Show sensors, requests and daemons at a glance.",
 }
 MODULES = {"detach": "attach"}

@@ -16,7 +16,7 @@ import anyio.to_thread
 import structlog
 
 from runbell.core.errors import SettingsError
-from runbell.ops.metrics import Metrics, write
+from runbell.ops.metrics import Counting, write
 from runbell.ops.standing import StandingReader
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _why_not_bound(host: str, port: int, error: OSError | UnicodeError) -> str:
 class Http:
     """What is answered, and for how long."""
 
-    def __init__(self, why_not_ready: Callable[[], str | None], metrics: Metrics, standing: StandingReader) -> None:
+    def __init__(self, why_not_ready: Callable[[], str | None], metrics: Counting, standing: StandingReader) -> None:
         self._why_not_ready = why_not_ready
         self._metrics = metrics
         self._standing = standing
@@ -90,6 +90,7 @@ class Http:
         return _text("ready") if reason is None else _text(reason, status=503)
 
     async def _write_metrics(self, _: "Request") -> "Response":
+        await self._metrics.refresh()
         standing = await self._standing.current()
         # In a thread: with thousands of sensors it takes longer than events should wait.
         body = await anyio.to_thread.run_sync(write, self._metrics.counts(), standing)

@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# Beyond so many clients at once the others get a 503.
+# Beyond so many connections the one that has been silent longest is cut: health is asked by new ones.
+CONNECTIONS = 128
+# So many requests are answered at once; the others get a 503.
 CLIENTS = 32
 KEEP_ALIVE_SECONDS = 5
 SHUTDOWN_SECONDS = 1
@@ -32,7 +34,6 @@ async def serve(app: Starlette, listening: socket.socket) -> None:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=CLIENTS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         h11_max_incomplete_event_size=REQUEST_BYTES,
@@ -64,9 +65,29 @@ class _ShortLived(H11Protocol):
     """A connection whose end is certain: uvicorn itself waits for ever for a request that never comes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= CONNECTIONS:
+            self._make_room()
         super().connection_made(transport)
-        self._end = self.loop.call_later(CONNECTION_SECONDS, transport.abort)
+        self.end = self.loop.call_later(CONNECTION_SECONDS, transport.abort)
+
+    def handle_events(self) -> None:
+        # Uvicorn compares it with connections too: clients that say nothing would shut the others out.
+        self.limit_concurrency = CLIENTS if len(self.tasks) >= CLIENTS else None
+        super().handle_events()
+
+    def _make_room(self) -> None:
+        silent = [other for other in self.connections if isinstance(other, _ShortLived) and other.is_silent]
+        if silent:
+            oldest = min(silent, key=lambda other: other.end.when())
+            # At once: it is lost a moment later, and by then others have come.
+            self.connections.discard(oldest)
+            oldest.transport.abort()
+
+    @property
+    def is_silent(self) -> bool:
+        """Has no request been read that is still being answered?"""
+        return self.cycle is None or self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end.cancel()
+        self.end.cancel()
         super().connection_lost(exc)

@@ -10,13 +10,15 @@ import threading
 from collections.abc import MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 
 from runbell.ops.masking import mask
-from runbell.ops.settings import LogFormat, LogLevel
+
+if TYPE_CHECKING:
+    from runbell.ops.settings import LogFormat, LogLevel
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 RESERVED = frozenset({"timestamp", "level"})
@@ -66,10 +68,14 @@ def keep_stdout() -> int:
     return kept
 
 
-def configure(log_format: LogFormat, level: LogLevel, descriptor: int) -> None:
-    """From here on `structlog.get_logger()` and `logging` write to the descriptor, from this level up."""
+def configure(log_format: "LogFormat", level: "LogLevel", descriptor: int, *, colors: bool | None = None) -> None:
+    """From here on `structlog.get_logger()` and `logging` write to the descriptor, from this level up.
+
+    `colors` None: if it is a terminal.
+    """
+    colors = os.isatty(descriptor) if colors is None else colors
     structlog.configure(
-        processors=[render_json] if log_format == "json" else _console(colors=os.isatty(descriptor)),
+        processors=[render_json] if log_format == "json" else _console(colors=colors),
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
@@ -90,7 +96,7 @@ def render_json(_logger: object, method: str, given: MutableMapping[str, Any]) -
         text = _encode(line)
     except Exception:  # noqa: BLE001 - an object of the user's, whose repr may raise anything
         text = _encode({key: _storable(value) for key, value in line.items()})
-    if b"://" in text or b"password=" in text:
+    if b"://" in text or b"assword" in text or b"token" in text or b"xox" in text:
         text = mask(text.decode()).encode()
     return text + b"\n"
 

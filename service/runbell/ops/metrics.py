@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runbell.engine.measures import Measures
 from runbell.ops.standing import Standing
@@ -29,6 +29,17 @@ class Counts:
     evaluations: Mapping[tuple[str, str], int]
     latencies: tuple[int, ...]
     latency_sum: float
+    abandoned_threads: int = 0
+
+
+class Counting(Protocol):
+    """Knows what has been counted, here or in other processes."""
+
+    async def refresh(self) -> None:
+        """Find out what has been counted by now."""
+
+    def counts(self) -> Counts:
+        """What is known of it."""
 
 
 @dataclass(slots=True)
@@ -67,6 +78,9 @@ class Metrics(Measures):
         self._latencies[bisect_left(BUCKETS, latency)] += 1
         self._latency_sum += latency
 
+    async def refresh(self) -> None:
+        """It is all counted here."""
+
     def counts(self) -> Counts:
         """What has been counted by now."""
         return Counts(dict(self._evaluations), tuple(self._latencies), self._latency_sum)
@@ -97,6 +111,7 @@ class _Written:
         yield _latency(self.counts)
         yield _evaluations(self.counts)
         yield _requests(self.standing)
+        yield _abandoned(self.counts)
 
 
 def _of_sensors(standing: Standing) -> "Iterator[Metric]":
@@ -149,3 +164,13 @@ def _requests(standing: Standing) -> "Metric":
     for state, count in standing.requests.items():
         family.add_metric([state], count)
     return family
+
+
+def _abandoned(counts: Counts) -> "Metric":
+    from prometheus_client.core import GaugeMetricFamily
+
+    return GaugeMetricFamily(
+        "runbell_abandoned_threads",
+        "Threads in which a function runs on that took too long.",
+        value=counts.abandoned_threads,
+    )

@@ -5,13 +5,15 @@ one statement, in the order of their names.
 """
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 import anyio
 
-from runbell.core.errors import SchemaBehindError, StoreUnavailableError
+from runbell.core.errors import SchemaBehindError, SettingsError, StoreUnavailableError
 from runbell.ops.folders import find_folder
 from runbell.store import connections, schema
+from runbell.store.access import Access, find_missing_roles, grant_access
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -84,24 +86,46 @@ def _may_pass(error: StoreUnavailableError) -> bool:
     return isinstance(cause, OSError) or getattr(cause, "sqlstate", None) in PASSING
 
 
-async def migrate(url: str) -> tuple[str | None, str]:
+async def migrate(url: str, access: Sequence[Access] = ()) -> tuple[str | None, str]:
     """Bring the schema up to date; gives the revisions before and after. A second migration waits for the first.
+
+    Then each role in `access` is given its rights, on what is in the schema by now.
 
     Raises:
         StoreUnavailableError: the database cannot be reached.
         SchemaBehindError: it refuses a statement, for lack of a privilege perhaps.
+        SettingsError: names the roles that do not exist, before anything is done.
     """
-    keeper = await connections.connect(url, role="migrate")
+    keeper = await connections.connect(url, role="migrate", idle_in_transaction_session_timeout="0")
     try:
-        # Asking again and again: a session that waits for a lock holds back vacuum in everyone's database.
-        while not await schema.try_migration_lock(keeper):  # noqa: ASYNC110 - the fact is in the database
-            await anyio.sleep(LOCK_POLL_SECONDS)
-        before = await schema.read_schema_revision(keeper)
-        if before is None or before < head_revision():
-            await _upgrade(url)
-        return before, await schema.read_schema_revision(keeper) or ""
+        # A transaction's lock, in a transaction that does nothing else: behind a pooler a session's would stay there.
+        async with keeper.transaction():
+            # Asking again and again: a session that waits for a lock holds back vacuum in everyone's database.
+            while not await schema.try_migration_lock(keeper):  # noqa: ASYNC110 - the fact is in the database
+                await anyio.sleep(LOCK_POLL_SECONDS)
+            return await _migrate(url, access)
     finally:
         await keeper.close()
+
+
+async def _migrate(url: str, access: Sequence[Access]) -> tuple[str | None, str]:
+    session = await connections.connect(url, role="migrate")
+    try:
+        await _require_roles(session, access)
+        before = await schema.read_schema_revision(session)
+        if before is None or before < head_revision():
+            await _upgrade(url)
+        for wanted in access:
+            await grant_access(session, wanted)
+        return before, await schema.read_schema_revision(session) or ""
+    finally:
+        await session.close()
+
+
+async def _require_roles(session: connections.Session, access: Sequence[Access]) -> None:
+    missing = await find_missing_roles(session, [wanted.role_name for wanted in access])
+    if missing:
+        raise SettingsError("\n".join(f"there is no role {name!r}: create it, or name another" for name in missing))
 
 
 def print_script(output: TextIO | None = None) -> None:
@@ -117,6 +141,7 @@ def run_folder(name: str) -> None:
 
     for path in sorted(find_folder("migrations").joinpath("sql", name).glob("*.sql")):
         run_statement(op.get_context(), f"{name}/{path.name}")
+    run_statement(op.get_context(), "nobody_else.sql")
 
 
 def run_statement(context: "MigrationContext", name: str) -> None:

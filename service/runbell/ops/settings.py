@@ -5,14 +5,17 @@ Every bad value is reported, all at once, with what would be right.
 
 import os
 import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runbell.core.errors import SettingsError
-from runbell.ops.masking import mask
+from runbell.ops.masking import mask, mask_url
+from runbell.ops.url_files import FIELDS, read_url_files, received_urls
 
 PREFIX = "RUNBELL_"
 
@@ -29,12 +32,24 @@ def _upper(given: object) -> object:
     return given.strip().upper() if isinstance(given, str) else given
 
 
-def _postgres_url(given: str) -> str:
-    url = given.strip()
+def _postgres_url(given: str | None) -> str | None:
+    url = given and given.strip()
     # Empty: a command that can do without was called without.
-    if url and not url.startswith(("postgresql://", "postgres://")):
+    if url and (not url.startswith(("postgresql://", "postgres://")) or _ends_in_the_password(url)):
         raise ValueError
     return url
+
+
+def _ends_in_the_password(url: str) -> bool:
+    """Does a password that is not percent-encoded end the part with the host? Then a piece of it stands as the port,
+    and whoever says that this is no number says that piece too."""
+    try:
+        login, at, rest = urlsplit(url).netloc.partition("@")
+    except ValueError:
+        return True
+    hosts = (rest if at else login).split(",")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts]
+    return "@" in rest or not all(port.isdecimal() for port in ports if port)
 
 
 def _format_of_output() -> LogFormat:
@@ -50,8 +65,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: Annotated[str, AfterValidator(_postgres_url)] = Field(
-        repr=False, description="a URL such as postgresql://user:password@host:5432/database"
+        repr=False,
+        description="a URL such as postgresql://user:password@host:5432/database, with %2F for / in a password",
     )
+    database_url_file: str | None = Field(None, description="the path of a file that holds the URL")
+    listen_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(
+        None, repr=False, description="a URL of the same database that leads through no pooler"
+    )
+    listen_url_file: str | None = Field(None, description="the path of a file that holds the URL")
     sensors: str | None = Field(None, description="the name of a module or the path of a file")
     log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
         default_factory=_format_of_output, description="json or console"
@@ -70,8 +91,13 @@ class Settings(BaseSettings):
         "RUNNING", description="RUNNING or STOPPED"
     )
     max_requests_per_evaluation: int = Field(10_000, ge=1, description="a whole number, one or more")
+    workers: int = Field(1, ge=1, le=64, description="a whole number of processes, from 1 to 64")
+    worker_memory_mb: int | None = Field(None, ge=128, description="a whole number of megabytes, 128 or more")
     retry_attempts: int = Field(10, ge=1, description="a whole number of calls in all, one or more")
     retry_backoff_seconds: Seconds = Field(1.0, description="a number of seconds, zero or more")
+    # As text: what is wrong with it is said without showing it, by whoever reads it.
+    notify_urls: str | None = Field(None, repr=False, description="URLs of Apprise with spaces between them")
+    notify_interval_seconds: Seconds = Field(86_400.0, ge=60, description="a number of seconds, 60 or more")
 
 
 def read_settings(*, needs_database: bool = True, **flags: object) -> Settings:
@@ -87,14 +113,29 @@ def read_settings(*, needs_database: bool = True, **flags: object) -> Settings:
         0
     """
     given = {name: value for name, value in flags.items() if value not in (None, "")}
+    urls, faults = read_url_files(given, PREFIX)
+    # Whatever is wrong with a file, its setting is not missing too.
+    known = {**given, **dict.fromkeys(faults, ""), **urls}
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        settings, found = Settings(**known), []  # type: ignore[arg-type]
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        settings, found = None, error.errors(include_url=False)
     mistakes = [_sentence(dict(one), given) for one in found if needs_database or one["type"] != "missing"]
-    if mistakes:
-        raise SettingsError("\n".join(mistakes))
-    return Settings(**given, database_url="")  # type: ignore[arg-type]
+    if faults or mistakes:
+        raise SettingsError("\n".join([*faults.values(), *mistakes]))
+    settings = settings or Settings(**known, database_url="")  # type: ignore[arg-type]
+    # A file that a flag has won over is no part of them.
+    return settings.model_copy(update={f"{field}_file": None for field in FIELDS if field not in urls} | urls)
+
+
+def same_settings(document: Mapping[str, Any]) -> Settings:
+    """The settings of which another process has sent the fields.
+
+    Example:
+        >>> same_settings({"database_url": "postgresql://db/runs", "http_port": 8080}).http_port
+        8080
+    """
+    return Settings.model_construct(**{**document, **received_urls(document)})
 
 
 def unknown_variables() -> dict[str, str | None]:
@@ -114,5 +155,5 @@ def _sentence(found: dict[str, Any], flags: dict[str, object]) -> str:
     wanted = Settings.model_fields[field].description
     if found["type"] == "missing":
         return f"{variable} is missing: set it, or give {flag}; it must be {wanted}"
-    value = mask(repr(found["input"]))
+    value = repr(mask_url(str(found["input"]))) if field.endswith("_url") else mask(repr(found["input"]))
     return f"{flag if field in flags else variable} is {value}, but it must be {wanted}"

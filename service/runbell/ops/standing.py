@@ -38,7 +38,8 @@ class StandingReader:
 
     def __init__(self, database_url: str, sensor_names: Collection[str]) -> None:
         self._url = database_url
-        self._names = frozenset(sensor_names)
+        # As they are when it is read: they may be known only later.
+        self._names = sensor_names
         self._asked = Doorbell()
         self._done = anyio.Event()
         self._next_read = 0.0

@@ -8,7 +8,9 @@ import anyio
 import asyncpg
 
 from runbell.core.errors import StoreUnavailableError
+from runbell.store.connections import Pool, Session
 from runbell.store.failures import translated
+from runbell.store.relayed import is_relayed
 from runbell.store.statements import statement
 
 
@@ -48,7 +50,28 @@ class Sleep:
                 await self._transaction.rollback()
 
 
-async def ring_events(session: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def ring_events(session: Session) -> None:
     """Ring the daemons' channel, as a writer would: a listener proves by this that it hears."""
     with translated():
         await session.execute(statement("ring_events"))
+
+
+async def keeps_backend(session: Session, pool: Pool) -> bool:
+    """Does the session have a backend of its own, so that it may listen and hold locks?
+
+    Asked before anything is left on a backend. A pooler that hands out whichever was used last gives ours away as soon
+    as another transaction begins; one that takes turns gives us another one next time.
+    """
+    if not is_relayed(session):
+        return True
+    first = await which_backend(session)
+    async with pool.acquire() as other, other.transaction():
+        found = {await which_backend(session), await which_backend(session)}
+        return found == {first} and await which_backend(other) != first
+
+
+async def which_backend(session: Session) -> int:
+    """The process of the server that answers a statement of this session now."""
+    with translated():
+        backend: int = await session.fetchval(statement("which_backend"))
+    return backend

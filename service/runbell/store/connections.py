@@ -1,14 +1,18 @@
 """Makes connections to the database. Every session sets its own time-outs, whatever the server's defaults are."""
 
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from ssl import SSLError
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import asyncpg
 
-from runbell.core.errors import SettingsError
+from runbell.core.errors import SettingsError, StoreUnavailableError
 from runbell.store.failures import translated
+from runbell.store.relayed import SERVER_KEEPALIVE, KeptConnection, relayed
+from runbell.store.url_files import UrlFromFile, current
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -23,7 +27,15 @@ TIMEOUTS = {
     "statement_timeout": "15s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",
+    # An idle session is how this waits; ended by the server it would be a lost database again and again.
+    "idle_session_timeout": "0",
+    # A server's own limit for transactions, since PostgreSQL 17, would end the sleep on the doorbell again and again.
+    "transaction_timeout": "0",
+    # Fences rely on it: in a stricter level each of them would be a serialization failure.
+    "default_transaction_isolation": "read committed",
     "jit": "off",
+    # Whoever may create in `public` could put a function there that fits a call of ours better than PostgreSQL's own.
+    "search_path": "pg_catalog, pg_temp",
 }
 
 
@@ -45,12 +57,16 @@ async def connect(
 ) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection; `role` shows in pg_stat_activity as `runbell <role>`. `command_seconds` None: no deadline.
 
+    Behind a pooler every statement outside of a transaction is one of its own: see `relayed`.
+
     Raises:
         StoreUnavailableError: it cannot be had.
         SettingsError: the URL cannot be understood.
     """
-    with translated(), _understood():
-        return await asyncpg.connect(url, **{**_options(role, settings), "command_timeout": command_seconds})
+    with translated(), _understood(url):
+        return await _open(
+            current(url), {**TIMEOUTS, "application_name": f"runbell {role}", **settings}, command_seconds
+        )
 
 
 async def connect_pool(
@@ -61,22 +77,50 @@ async def connect_pool(
     greet: Callable[[Session], Coroutine[Any, Any, None]] | None = None,
     **settings: str,
 ) -> Pool:
-    """A pool of up to `size` connections, of which one is opened now; `greet` is called with each new one.
+    """A pool of `size` connections, all opened now; `greet` is called with each.
+
+    Opened later, one might be refused on a full server, in the middle of everything, and again and again.
 
     Raises:
         StoreUnavailableError: the database cannot be reached.
         SettingsError: the URL cannot be understood.
     """
-    with translated(), _understood():
+
+    async def connect_anew(*_: object, **__: object) -> "asyncpg.Connection[asyncpg.Record]":
+        return await connect(url, role=role, command_seconds=COMMAND_SECONDS, **settings)
+
+    with translated():
         return await asyncpg.create_pool(
-            url,
-            min_size=1,
+            connect=connect_anew,
+            init_size=size,
+            # No floor: the driver would mend it in the background, where nobody learns that the server is gone.
+            min_size=0,
             max_size=size,
+            max_inactive_connection_lifetime=0,
             max_queries=NEVER_TOO_OLD,
             init=greet,
             reset=_keep_as_it_is,
-            **_options(role, settings),
         )
+
+
+async def _open(url: str, settings: dict[str, str], command_seconds: float | None) -> KeptConnection:
+    how: dict[str, Any] = {"timeout": CONNECT_SECONDS, "command_timeout": command_seconds}
+    session: KeptConnection = await asyncpg.connect(
+        url,
+        # Preparing anew every five minutes, the driver's default, brings back costly first plans each time.
+        max_cached_statement_lifetime=0,
+        connection_class=KeptConnection,
+        **how,
+    )
+    taken = False
+    try:
+        taken = await session.takes({**settings, **SERVER_KEEPALIVE})
+    finally:
+        if not taken:
+            session.terminate()
+    if taken:
+        return session
+    return await asyncpg.connect(url, statement_cache_size=0, connection_class=relayed(settings), **how)
 
 
 async def _keep_as_it_is(_: Connection) -> None:
@@ -84,18 +128,26 @@ async def _keep_as_it_is(_: Connection) -> None:
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
+def _understood(url: str) -> Iterator[None]:
     try:
         yield
+    except SSLError as error:
+        raise StoreUnavailableError(
+            f"no trust between us and the server ({error.reason or error}): sslrootcert must name the CA that signed "
+            "its certificate, with sslmode=verify-full for this very host; sslcert and sslkey are ours"
+        ) from error
     except ValueError as error:
+        if isinstance(url, UrlFromFile):
+            # A secret that is just being replaced: the next attempt may find it whole.
+            raise StoreUnavailableError(f"the URL's file {error}") from error
         raise SettingsError(f"RUNBELL_DATABASE_URL cannot be understood: {error}") from error
+    except OSError as error:
+        for parameter, path in _tls_files(url).items():
+            if not os.access(path, os.R_OK):
+                raise SettingsError(f"{parameter}={path}, named in the database's URL, cannot be read") from error
+        raise
 
 
-def _options(role: str, settings: dict[str, str]) -> dict[str, Any]:
-    return {
-        "timeout": CONNECT_SECONDS,
-        "command_timeout": COMMAND_SECONDS,
-        # Preparing anew every five minutes, the driver's default, brings back costly first plans each time.
-        "max_cached_statement_lifetime": 0,
-        "server_settings": {**TIMEOUTS, "application_name": f"runbell {role}", **settings},
-    }
+def _tls_files(url: str) -> dict[str, str]:
+    given = parse_qs(urlsplit(url).query)
+    return {name: given[name][-1] for name in ("sslrootcert", "sslcert", "sslkey") if name in given}

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
+from runbell.core.leases import Peer, Role
 from runbell.store.connections import Session
 from runbell.store.failures import translated
 from runbell.store.statements import statement
@@ -11,11 +13,16 @@ from runbell.store.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One process. `daemon_id` is random per start: hosts and settings are shared by processes that are not one."""
+    """One process. `daemon_id` is random per start: hosts and settings are shared by processes that are not one.
+
+    Attributes:
+        offer: stands for the sensors that it offers and their filters; equal offers share their leases.
+    """
 
     daemon_id: UUID
     module: str
     code_location: str | None
+    offer: str
     hostname: str
     pid: int
 
@@ -24,6 +31,26 @@ class Identity:
         """The key of its session lock, a positive bigint."""
         return self.daemon_id.int >> 65
 
+    @property
+    def session_suffix(self) -> str:
+        """What the application names of all its sessions end with."""
+        return session_suffix(self.daemon_id)
+
+
+def session_suffix(daemon_id: UUID) -> str:
+    """What the application names of all sessions of a process end with."""
+    return daemon_id.hex[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What a daemon believes of a sensor that it offers; epoch 0: it does not hold the lease."""
+
+    sensor_name: str
+    lease_epoch: int
+    active: bool
+    filter_hash: int
+
 
 @dataclass(slots=True)
 class Beat:
@@ -31,29 +58,56 @@ class Beat:
 
     Attributes:
         known: this daemon still stands in the table.
-        peers: by daemon, its beat and whether its session lock is held.
-        leases: sensors whose lease or state is not as this daemon believes.
+        peers: the other live daemons.
+        lost: sensors whose lease or state is no longer as this daemon believes.
+        free: there are leases that it may take.
+        apart: the sensors that are kept apart, and whether nobody holds their lease.
+        undeployed: there are sensors whose deployment nobody answers for any more.
         due: there are retries to call.
     """
 
     known: bool = False
-    peers: dict[UUID, tuple[int, bool]] = field(default_factory=dict)
-    leases: set[str] = field(default_factory=set)
+    peers: dict[UUID, Peer] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    free: bool = False
+    apart: dict[str, bool] = field(default_factory=dict)
+    undeployed: bool = False
     due: bool = False
 
 
-async def register_daemon(session: Session, identity: Identity) -> None:
-    """This process is live."""
+async def register_daemon(
+    session: Session, identity: Identity, role: Role, *, locked: bool, arrival: int | None = None
+) -> int:
+    """This process is live; gives its arrival, which it keeps for as long as it lives.
+
+    Args:
+        session: a connection or pool.
+        identity: who it is.
+        role: what it does.
+        locked: it holds its session lock, so that its death can be told by that.
+        arrival: what it was given before, when it has been forgotten since.
+    """
+    lock_key = identity.lock_key if locked else None
     with translated():
-        await session.execute(
+        found = await session.fetchval(
             statement("register_daemon"),
             identity.daemon_id,
-            identity.lock_key,
+            role.value,
+            lock_key,
             identity.module,
             identity.code_location,
+            identity.offer,
             identity.hostname,
             identity.pid,
+            arrival,
         )
+    return int(found)
+
+
+async def change_role(session: Session, daemon_id: UUID, role: Role) -> None:
+    """What this process does from here on."""
+    with translated():
+        await session.execute(statement("change_role"), daemon_id, role.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +141,51 @@ async def hold_session_lock(session: Session, identity: Identity) -> None:
         await session.execute(statement("hold_session_lock"), identity.lock_key)
 
 
-async def beat(session: Session, daemon_id: UUID, believed: Sequence[tuple[str, int, bool]], *, timeout: float) -> Beat:
-    """Beat once. `believed`: each sensor of the module with the epoch that it is held under (0: not) and its state.
+async def watch_daemon(session: Session, lock_key: int, seconds: float) -> bool:
+    """Wait until nobody holds a peer's session lock (True), at most so many seconds."""
+    with translated():
+        return bool(await session.fetchval(statement("watch_daemon"), lock_key, seconds))
+
+
+async def terminate_sessions(session: Session, daemon_ids: Iterable[UUID]) -> int:
+    """End what is left of the sessions of dead processes; how many there were."""
+    with translated():
+        return int(await session.fetchval(statement("terminate_sessions"), list(map(session_suffix, daemon_ids))))
+
+
+async def beat(session: Session, daemon_id: UUID, believed: Sequence[Belief], *, apart: bool, timeout: float) -> Beat:
+    """Beat once. `believed`: each sensor that is offered. `apart`: this daemon holds those that are kept apart.
 
     Raises:
         StoreUnavailableError: also when there is no answer within `timeout` seconds.
     """
-    names = [name for name, _, _ in believed]
+    columns = (
+        [belief.sensor_name for belief in believed],
+        [belief.lease_epoch for belief in believed],
+        [belief.active for belief in believed],
+        [belief.filter_hash for belief in believed],
+    )
     with translated():
-        rows = await session.fetch(
-            statement("beat"),
-            daemon_id,
-            names,
-            [epoch for _, epoch, _ in believed],
-            [active for _, _, active in believed],
-            timeout=timeout,
-        )
+        rows = await session.fetch(statement("beat"), daemon_id, *columns, apart, timeout=timeout)
     found = Beat()
-    for kind, name, beats, locked in rows:
-        if kind == "beat":
-            found.known = True
-        elif kind == "peer":
-            found.peers[UUID(name)] = (beats, locked)
-        elif kind == "lease":
-            found.leases.add(name)
-        elif kind == "due":
-            found.due = True
+    for row in rows:
+        _take_in(found, *row.values())
     return found
+
+
+def _take_in(found: Beat, kind: str, name: str, *of_peer: Any) -> None:
+    if kind == "beat":
+        found.known = True
+    elif kind == "peer":
+        arrival, beats, age, locked, lock_key, sharing = of_peer
+        found.peers[UUID(name)] = Peer(arrival, beats, age, locked, lock_key, sharing)
+    elif kind == "lost":
+        found.lost.add(name)
+    elif kind == "free":
+        found.free = True
+    elif kind == "apart":
+        found.apart[name] = bool(of_peer[3])
+    elif kind == "undeployed":
+        found.undeployed = True
+    elif kind == "due":
+        found.due = True

@@ -23,18 +23,19 @@ class DueEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvaluation:
-    """A row with its event; None when the event is gone."""
+    """A row with its event; None when the event is gone. `age`: seconds since its first call failed, else zero."""
 
     sensor_name: str
     replay: int
     attempts: int
+    age: float
     event: RunEvent | None
 
 
 async def find_due_evaluations(
     session: Session, sensor_names: Iterable[str], *, running: bool, count: int = 1000
 ) -> list[DueEvaluation]:
-    """What these sensors have to call, soonest first; with `running`, also what the last holder left behind."""
+    """What these sensors have to call again, soonest first; with `running`, what the last holder left running."""
     with translated():
         rows = await session.fetch(statement("find_due_evaluations"), sorted(sensor_names), running, count)
     return [DueEvaluation(*row.values()) for row in rows]
@@ -46,7 +47,11 @@ async def read_events_by_id(session: Session, evaluation_ids: Sequence[int]) -> 
         rows = await session.fetch(statement("read_events_by_id"), list(evaluation_ids))
     return [
         WaitingEvaluation(
-            row["sensor_name"], row["replay"], row["attempts"], None if row["event_id"] is None else event_of(row)
+            row["sensor_name"],
+            row["replay"],
+            row["attempts"],
+            row["age"],
+            None if row["event_id"] is None else event_of(row),
         )
         for row in rows
     ]

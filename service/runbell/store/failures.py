@@ -17,8 +17,10 @@ from runbell.core.errors import (
 UNAVAILABLE = ("08", "25", "53", "55", "57", "58", "40", "XX")
 # Rolled back by the server, so certainly without effect: serialization, deadlock, lock and statement time-outs, disk.
 ABORTED = ("40001", "40P01", "55P03", "57014", "53100", "53200")
-# Classes that blame the values: another try with the same ones is refused again.
-REFUSED = ("21", "22", "23", "54")
+# Classes that blame the values: another try with the same ones is refused again. P0: somebody's own trigger raises.
+REFUSED = ("21", "22", "23", "54", "P0")
+# Null where none may be, a check, a check of a view, no partition.
+SHOWING_ROWS = ("23502", "23514", "44000")
 
 
 @contextmanager
@@ -41,7 +43,8 @@ def translated() -> Iterator[None]:
 def _meaning_of(error: asyncpg.PostgresError) -> Exception:
     code = str(getattr(error, "sqlstate", "") or "")
     if code.startswith(REFUSED):
-        return StatementRefusedError(str(error))
+        # The details of these classes show the whole row, also what nobody should read in a log.
+        return StatementRefusedError(str(error.args[0]) if code in SHOWING_ROWS else str(error))
     if code in ABORTED:
         return StatementAbortedError(str(error))
     if code.startswith((*UNAVAILABLE, "28", "3D", "42501")):

@@ -1,12 +1,9 @@
-"""How things stand: sensors and how far behind they are, requests by state, daemons, dead letters. Needs no daemon."""
+"""How things stand: sensors and how far behind they are, requests by state, daemons. Needs no daemon."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 import asyncpg
-import msgspec
 
 from runbell.core.events import RunEvent
 from runbell.core.filters import Filter
@@ -24,6 +21,7 @@ class SensorState:
     """How one sensor stands.
 
     Attributes:
+        orphaned: its module is deployed by a live daemon, without it.
         lag_events: events beyond its place that it asks for, counted within the first COUNTED_EVENTS there.
         lag_seconds: the age of the oldest of them; zero when there is none.
         retrying: evaluations that its place has passed and that wait, or are being called.
@@ -32,12 +30,13 @@ class SensorState:
 
     sensor_name: str
     state: str
+    orphaned: bool
     filter: Filter
     former_filter: Filter | None
     retrying: int
     dead: int
     last_outcome: str | None
-    last_evaluated_at: datetime | None
+    last_evaluated_at: str | None
     lag_events: int = field(default=0)
     lag_seconds: float = field(default=0.0)
 
@@ -88,19 +87,12 @@ async def list_daemons(session: Session) -> list[Listed]:
         return listed(await session.fetch(statement("list_daemons")))
 
 
-async def list_dead_letters(
-    session: Session, *, evaluation_id: int | None = None, sensor_name: str | None = None, limit: int
-) -> list[Listed]:
-    """The newest dead letters, of one sensor or with one id where given."""
-    with translated():
-        return listed(await session.fetch(statement("list_dead_letters"), evaluation_id, sensor_name, limit))
-
-
 def _state_of(row: asyncpg.Record) -> SensorState:
     former = row["former_filter"]
     return SensorState(
         sensor_name=row["sensor_name"],
         state=row["state"],
+        orphaned=row["orphaned"],
         filter=_filter_of(row["filter"]),
         former_filter=None if former is None else _filter_of(former),
         retrying=row["retrying"],
@@ -111,7 +103,8 @@ def _state_of(row: asyncpg.Record) -> SensorState:
 
 
 def _filter_of(stored: str) -> Filter:
-    return Filter.from_dict(msgspec.json.decode(stored, type=dict[str, Any]))
+    # One that nobody can read asks for nothing: the others are listed and measured all the same.
+    return Filter.read(stored) or Filter(frozenset())
 
 
 def _wanted(state: SensorState, event: RunEvent, *, former: bool) -> bool:

@@ -20,6 +20,6 @@ async def read_schema_revision(session: Session) -> str | None:
 
 
 async def try_migration_lock(session: Session) -> bool:
-    """Whether this session holds the lock of migrations now."""
+    """Whether this session's transaction holds the lock of migrations now."""
     with translated():
         return bool(await session.fetchval(statement("try_migration_lock"), MIGRATION_LOCK))

@@ -1,7 +1,8 @@
 """Sensors as rows: deploying them, taking and giving up their leases, reading and moving their places."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,35 @@ from runbell.core.filters import Filter
 from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Settlement
 from runbell.store.connections import Session
+from runbell.store.daemons import Identity
 from runbell.store.failures import translated
 from runbell.store.places import columns_of, place_of
 from runbell.store.statements import statement
+
+
+def encoded(wanted: Filter) -> str:
+    """The stored form of a filter; equal filters have equal ones."""
+    return msgspec.json.encode(wanted.to_dict()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A sensor that a module declares, and whether code and settings have it run."""
+
+    sensor_name: str
+    filter: Filter
+    active: bool
+
+    @property
+    def filter_hash(self) -> int:
+        """Stands for the filter, as a positive bigint."""
+        return int.from_bytes(sha256(encoded(self.filter).encode()).digest()[:8]) >> 1
+
+
+def offer_of(offered: Iterable[Offered]) -> str:
+    """Stands for all that a process offers; equal offers may share their leases."""
+    hashes = sorted((one.sensor_name, one.filter_hash) for one in offered)
+    return sha256(repr(hashes).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +56,44 @@ class SensorRow:
     filter_since: Snapshot | None
 
 
-async def deploy_sensors(
-    session: Session, filters: Mapping[str, Filter], *, module: str, active: Mapping[str, bool]
-) -> None:
-    """Make sensors known, each with its filter and whether it is declared running; a new one starts now."""
-    names = sorted(filters)
-    encoded = [msgspec.json.encode(filters[name].to_dict()).decode() for name in names]
+async def deploy_sensors(session: Session, offered: Sequence[Offered], identity: Identity, arrival: int) -> None:
+    """Make sensors known; a new one starts now, a changed filter applies from now.
+
+    Changes nothing for sensors that a daemon which arrived later has deployed, for as long as that lives.
+    """
+    ordered = sorted(offered, key=lambda one: one.sensor_name)
     with translated():
-        await session.fetch(statement("deploy_sensors"), names, module, [active[name] for name in names], encoded)
+        await session.execute(
+            statement("deploy_sensors"),
+            [one.sensor_name for one in ordered],
+            identity.module,
+            [one.active for one in ordered],
+            [encoded(one.filter) for one in ordered],
+            [one.filter_hash for one in ordered],
+            identity.code_location,
+            identity.daemon_id,
+            arrival,
+        )
 
 
-async def take_leases(session: Session, names: Iterable[str], daemon_id: UUID, dead: Sequence[UUID]) -> list[str]:
-    """Take the leases that are free or whose holder is one of `dead`; the names of those taken."""
+async def take_leases(
+    session: Session,
+    daemon_id: UUID,
+    hashes: Mapping[str, int],
+    *,
+    dead: Collection[UUID] = (),
+    apart: bool = False,
+    count: int,
+) -> list[str]:
+    """Take up to `count` leases that are free or whose holder is one of `dead`; the names of those taken.
+
+    `hashes`: the filters of the sensors that may be taken.
+    """
+    names = sorted(hashes)
     with translated():
-        rows = await session.fetch(statement("take_leases"), sorted(names), daemon_id, list(dead))
+        rows = await session.fetch(
+            statement("take_leases"), daemon_id, names, [hashes[name] for name in names], list(dead), apart, count
+        )
     return [row["sensor_name"] for row in rows]
 
 
@@ -60,15 +111,21 @@ def _sensor_of(row: asyncpg.Record) -> SensorRow:
         row["lease_epoch"],
         row["active"],
         None if row["position"] is None else place_of(row),
-        None if former is None else Filter.from_dict(msgspec.json.decode(former, type=dict[str, Any])),
+        None if former is None else Filter.read(former),
         None if row["filter_since"] is None else Snapshot.parse(row["filter_since"]),
     )
 
 
-async def release_leases(session: Session, daemon_id: UUID) -> None:
-    """Give up every lease of a daemon."""
+async def release_leases(session: Session, daemon_id: UUID, names: Iterable[str]) -> None:
+    """Give up leases of a daemon, and tell the others."""
     with translated():
-        await session.execute(statement("release_leases"), daemon_id)
+        await session.execute(statement("release_leases"), daemon_id, sorted(names))
+
+
+async def set_apart(session: Session, names: Iterable[str], *, apart: bool) -> None:
+    """Keep sensors apart from the others from here on, or no longer."""
+    with translated():
+        await session.execute(statement("set_apart"), sorted(names), apart)
 
 
 async def move_places(session: Session, moves: Sequence[Settlement]) -> set[str]:

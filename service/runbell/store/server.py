@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from runbell.core.errors import StoreUnavailableError, WrongServerError
+from runbell.core.errors import StoreUnavailableError
 from runbell.core.places import Snapshot
 from runbell.store.connections import Session
 from runbell.store.failures import translated
@@ -16,7 +16,7 @@ class OneServer:
     A pool opens sessions whenever it needs them, and an address may lead to another server by then.
     """
 
-    _known: tuple[int, int] | None = None
+    _known: tuple[int, str, str] | None = None
 
     async def identify_server(self, session: Session) -> None:
         """Let the session pass, or not.
@@ -26,32 +26,58 @@ class OneServer:
         """
         with translated():
             (row,) = await session.fetch(statement("identify_server"))
-        found = (row["system_identifier"], row["timeline"])
         if row["in_recovery"]:
             raise StoreUnavailableError("the server is a hot standby (in recovery): give the primary's address")
+        found = (row["system_identifier"], row["timeline"], row["database_name"])
         if self._known is not None and found != self._known:
-            raise StoreUnavailableError(f"sessions reach different servers or histories: {self._known} and {found}")
+            raise StoreUnavailableError(
+                f"sessions reach different servers or histories, or databases: {self._known} and {found}; "
+                "RUNBELL_LISTEN_URL, if it is set, must lead to the database of RUNBELL_DATABASE_URL"
+            )
         self._known = found
 
 
-async def check_places(session: Session) -> None:
-    """Stored places must mean on this server what they meant when they were written.
+async def check_places(session: Session) -> str | None:
+    """Why the stored places mean something else on this server than when they were written; None: they do not.
 
     Raises:
-        WrongServerError: they do not; waiting cannot mend it.
+        StoreUnavailableError: a restore is still going on.
     """
     with translated():
         (row,) = await session.fetch(statement("check_places"))
+    if row["unfinished"]:
+        raise StoreUnavailableError(
+            "trigger stamp_run_event of runbell.run_events is missing or not enabled ALWAYS: a restore is not "
+            "finished yet, or somebody changed it"
+        )
     if row["other_cluster"]:
-        raise WrongServerError(
-            "this database was restored into another cluster than the one it was migrated in: its places name "
-            "transactions of the old one"
-        )
+        return "the database was restored into another cluster"
     if row["ahead"] is not None:
-        raise WrongServerError(
-            f"the place of sensor {row['ahead']!r} lies above this server's transactions: it belongs to a history that "
-            "this server does not have"
-        )
+        return f"the place of sensor {row['ahead']!r} lies above this server's transactions"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """What rebasing came to.
+
+    Attributes:
+        busy: nothing, because another process is at it.
+        sensors, events: those whose places and transaction ids were said anew; both zero when nothing was wrong.
+        unread: events that some sensor had not passed, as far as is known: they are read again.
+    """
+
+    busy: bool
+    sensors: int
+    events: int
+    unread: int
+
+
+async def rebase_places(session: Session) -> Rebased:
+    """Say anew what each place has passed. As long as it takes: give it a session without time-outs."""
+    with translated():
+        (row,) = await session.fetch(statement("rebase_places"))
+    return Rebased(*row.values())
 
 
 async def read_snapshot(session: Session) -> Snapshot:

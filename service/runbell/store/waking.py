@@ -1,4 +1,7 @@
-"""Wakes whoever waits for run requests: LISTEN on a connection of its own. A ring says only that looking may pay."""
+"""Wakes whoever waits for run requests: LISTEN on a connection of its own. A ring says only that looking may pay.
+
+Behind a pooler nothing would arrive, and the LISTEN would stay on a session that others use: there it wakes regularly.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +14,7 @@ from anyio.abc import TaskStatus
 from runbell.core.errors import StoreUnavailableError
 from runbell.store.connections import connect
 from runbell.store.failures import translated
+from runbell.store.relayed import is_relayed
 from runbell.store.statements import statement
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 CHANNEL = "runbell_requests"
 PING_SECONDS = 20.0
 PING_DEADLINE_SECONDS = 5.0
+RELAYED_WAKE_SECONDS = 0.25
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 10.0
 
@@ -37,7 +42,10 @@ async def wake_on_requests(
     task_status.started()
     while True:
         try:
-            await _stay(connection, lost)
+            if is_relayed(connection):
+                await _wake_regularly(lost, wake)
+            else:
+                await _stay(connection, lost)
         finally:
             connection.terminate()
         connection, lost = await _listening_again(database_url, wake)
@@ -66,8 +74,12 @@ async def _listening(
         wake()
 
     connection.add_termination_listener(lambda _: lost.set())
-    with translated():
-        await connection.add_listener(CHANNEL, ring)
+    if is_relayed(connection):
+        remedy = "a pooler stands in between: give a direct address as RUNBELL_LISTEN_URL"
+        log.warning("listening_failed", channel=CHANNEL, remedy=remedy, poll_seconds=RELAYED_WAKE_SECONDS)
+    else:
+        with translated():
+            await connection.add_listener(CHANNEL, ring)
     return connection, lost
 
 
@@ -81,6 +93,14 @@ async def _stay(connection: "asyncpg.Connection[asyncpg.Record]", lost: anyio.Ev
             await ping(connection, PING_DEADLINE_SECONDS)
         except StoreUnavailableError:
             return
+
+
+async def _wake_regularly(lost: anyio.Event, wake: Callable[[], None]) -> None:
+    """Returns when the connection is gone."""
+    while not lost.is_set():
+        with anyio.move_on_after(RELAYED_WAKE_SECONDS):
+            await lost.wait()
+        wake()
 
 
 async def _listening_again(

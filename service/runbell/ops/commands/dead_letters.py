@@ -6,9 +6,10 @@ import typer
 
 from runbell.core.errors import SettingsError
 from runbell.ops.asking import ask
+from runbell.ops.dead_letters import Chosen, age_of, put_an_end
 from runbell.ops.failures import explained
-from runbell.ops.tables import cell, show_list
-from runbell.store.overview import list_dead_letters
+from runbell.ops.tables import show_list
+from runbell.store.dead_letters import drop_dead_letters, list_dead_letters, retry_dead_letters
 
 COLUMNS = (
     "evaluation_id",
@@ -21,21 +22,39 @@ COLUMNS = (
     "error",
     "updated_at",
 )
+# Shown below the others, whole.
+LONG = {"run_error": "the run's error", "error": "error"}
 
-dead_letters = typer.Typer(help="Show dead letters.", no_args_is_help=True, pretty_exceptions_enable=False)
+dead_letters = typer.Typer(
+    help="Show dead letters, and put an end to them.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+Ids = Annotated[list[int] | None, typer.Argument(help="As `dead-letters list` shows them.", metavar="ID...")]
+Sensor = Annotated[str | None, typer.Option(help="Those of this sensor.", metavar="NAME")]
+OlderThan = Annotated[
+    str | None, typer.Option(help="Those that were given up so long ago: 90s, 15m, 36h, 2d, 1w.", metavar="AGE")
+]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Url = Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")]
 
 
 @dead_letters.command("list")
 def list_(
     *,
-    sensor: Annotated[str | None, typer.Option(help="Only those of this sensor.", metavar="NAME")] = None,
+    sensor: Sensor = None,
+    older_than: OlderThan = None,
     limit: Annotated[int, typer.Option(help="So many, the newest.", min=1)] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
-    database_url: Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")] = None,
+    database_url: Url = None,
 ) -> None:
     """List the newest dead letters."""
     with explained():
-        rows = ask(database_url, lambda session: list_dead_letters(session, sensor_name=sensor, limit=limit))
+        age = age_of(older_than)
+        rows = ask(
+            database_url,
+            lambda session: list_dead_letters(session, sensor_name=sensor, older_than=age, limit=limit),
+        )
         show_list(rows, COLUMNS, as_json=as_json, nothing="no dead letters")
 
 
@@ -44,9 +63,9 @@ def show(
     evaluation_id: Annotated[int, typer.Argument(help="As `dead-letters list` shows it.", metavar="ID")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    database_url: Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")] = None,
+    database_url: Url = None,
 ) -> None:
-    """Show one dead letter with its whole error."""
+    """Show one dead letter in full, with its error and its event."""
     with explained():
         rows = ask(database_url, lambda session: list_dead_letters(session, evaluation_id=evaluation_id, limit=1))
         if not rows:
@@ -55,6 +74,40 @@ def show(
             typer.echo(rows[0].document)
             return
         for name, value in rows[0].cells.items():
-            if name != "error":
-                typer.echo(f"{name:>14}  {cell(value)}")
-        typer.echo(f"\n{rows[0].cells['error'] or ''}")
+            if name not in LONG and value is not None:
+                typer.echo(f"{name:>14}  {value}")
+        for name, heading in LONG.items():
+            if rows[0].cells[name]:
+                typer.echo(f"\n{heading}:\n{rows[0].cells[name]}")
+
+
+@dead_letters.command("retry")
+def retry(
+    evaluation_ids: Ids = None,
+    *,
+    sensor: Sensor = None,
+    older_than: OlderThan = None,
+    all_: All = False,
+    yes: Yes = False,
+    database_url: Url = None,
+) -> None:
+    """Call the sensors again for these events, now; their attempts count from the beginning."""
+    with explained():
+        chosen = Chosen(evaluation_ids or (), sensor, age_of(older_than), all_)
+        put_an_end(database_url, chosen, "retry", "retried", retry_dead_letters, yes=yes)
+
+
+@dead_letters.command("drop")
+def drop(
+    evaluation_ids: Ids = None,
+    *,
+    sensor: Sensor = None,
+    older_than: OlderThan = None,
+    all_: All = False,
+    yes: Yes = False,
+    database_url: Url = None,
+) -> None:
+    """Remove dead letters for ever: their events are not evaluated again."""
+    with explained():
+        chosen = Chosen(evaluation_ids or (), sensor, age_of(older_than), all_)
+        put_an_end(database_url, chosen, "drop", "dropped", drop_dead_letters, yes=yes)

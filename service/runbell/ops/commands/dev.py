@@ -17,7 +17,7 @@ from runbell.launchers.options import LaunchOptions
 from runbell.launchers.simulated.demo import simulated_orchestrator
 from runbell.launchers.simulated.schedule import SOURCE
 from runbell.ops import logs, schema
-from runbell.ops.commands.serve import daemon_options
+from runbell.ops.daemon_options import daemon_options
 from runbell.ops.embedded import embedded_server
 from runbell.ops.failures import explained
 from runbell.ops.folders import find_folder
@@ -66,7 +66,7 @@ async def _dev(settings: Settings, loaded: LoadedSensors, given: str | None, kee
         _say(_banner(loaded, url, keep))
         # Everything on a server of our own; on a given one, only what was meant for the simulation.
         options = LaunchOptions(consumer="dev", targets=(SOURCE,) if given else None)
-        await _run(settings.model_copy(update={"database_url": url}), loaded, options, stop)
+        await _run(settings.model_copy(update={"database_url": url, "listen_url": None}), loaded, options, stop)
     return not stop.forced
 
 

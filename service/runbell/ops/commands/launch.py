@@ -52,6 +52,7 @@ def launch(
             targets=(target,),
             concurrent=concurrent,
             drain_seconds=settings.shutdown_grace_seconds,
+            listen_url=settings.listen_url,
         )
         drained = anyio.run(_launch, settings, options, scheduled, backend_options={"use_uvloop": True})
     raise typer.Exit(0 if drained else 1)

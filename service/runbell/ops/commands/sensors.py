@@ -9,7 +9,17 @@ from runbell.ops.failures import explained
 from runbell.ops.tables import show_list
 from runbell.store.overview import list_sensors
 
-COLUMNS = ("sensor_name", "state", "active", "module", "retrying", "dead", "last_outcome", "last_evaluated_at")
+COLUMNS = (
+    "sensor_name",
+    "state",
+    "active",
+    "orphaned",
+    "module",
+    "retrying",
+    "dead",
+    "last_outcome",
+    "last_evaluated_at",
+)
 
 sensors = typer.Typer(help="Show sensors.", no_args_is_help=True, pretty_exceptions_enable=False)
 

@@ -1,6 +1,9 @@
-"""`runbell serve`: the daemon in the foreground, until a signal asks it to stop."""
+"""`runbell serve`: supervises the daemon's workers in the foreground, until a signal asks it to stop."""
 
+import os
 import socket
+import sys
+from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
 
@@ -8,17 +11,22 @@ import anyio
 import structlog
 import typer
 
-from runbell.engine.daemon import Daemon, DaemonOptions
-from runbell.ops import logs, schema
+from runbell.engine.channel import Failed, Ready
+from runbell.engine.relay import Relay
+from runbell.engine.supervisor import Listeners, Supervisor
+from runbell.engine.workers import Launch
+from runbell.ops import logs
 from runbell.ops.failures import explained
+from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
-from runbell.ops.loading import LoadedSensors, load_sensors
-from runbell.ops.metrics import Metrics
+from runbell.ops.notices import Notices, notices_of
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
 from runbell.ops.standing import StandingReader
 
 log = structlog.get_logger()
+# With the module path of this process less the current folder: a file there must not stand in for a library.
+WORKER = (sys.executable, "-P", "-m", "runbell.ops.worker")
 
 
 def _option(variable: str) -> Any:
@@ -29,6 +37,9 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     *,
     # Text, whatever the setting is: so that all bad values are reported together, wherever they come from.
     database_url: Annotated[str | None, _option("DATABASE_URL")] = None,
+    database_url_file: Annotated[str | None, _option("DATABASE_URL_FILE")] = None,
+    listen_url: Annotated[str | None, _option("LISTEN_URL")] = None,
+    listen_url_file: Annotated[str | None, _option("LISTEN_URL_FILE")] = None,
     sensors: Annotated[str | None, _option("SENSORS")] = None,
     log_format: Annotated[str | None, _option("LOG_FORMAT")] = None,
     log_level: Annotated[str | None, _option("LOG_LEVEL")] = None,
@@ -39,71 +50,116 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     code_location: Annotated[str | None, _option("CODE_LOCATION")] = None,
     default_status: Annotated[str | None, _option("DEFAULT_STATUS")] = None,
     max_requests_per_evaluation: Annotated[str | None, _option("MAX_REQUESTS_PER_EVALUATION")] = None,
+    workers: Annotated[str | None, _option("WORKERS")] = None,
+    worker_memory_mb: Annotated[str | None, _option("WORKER_MEMORY_MB")] = None,
     retry_attempts: Annotated[str | None, _option("RETRY_ATTEMPTS")] = None,
     retry_backoff_seconds: Annotated[str | None, _option("RETRY_BACKOFF_SECONDS")] = None,
+    notify_urls: Annotated[str | None, _option("NOTIFY_URLS")] = None,
+    notify_interval_seconds: Annotated[str | None, _option("NOTIFY_INTERVAL_SECONDS")] = None,
 ) -> None:
     """Answer run status changes until told to stop."""
     flags = dict(locals())
     with explained():
         settings = read_settings(**flags)
-        logs.configure(settings.log_format, settings.log_level, logs.keep_stdout())
+        notices = notices_of(settings)
+        stdout = logs.keep_stdout()
+        logs.configure(settings.log_format, settings.log_level, stdout)
         for variable, meant in unknown_variables().items():
             log.warning("unknown_setting_ignored", variable=variable, **({"meant": meant} if meant else {}))
-        loaded = load_sensors(settings.sensors)
-        drained = anyio.run(_serve, settings, loaded, backend_options={"use_uvloop": True})
-    raise typer.Exit(0 if drained else 1)
+        with ExitStack() as stack:
+            listening = None
+            if settings.http_port is not None:
+                listening = stack.enter_context(bound(settings.http_host, settings.http_port))
+            served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices)
+            anyio.run(served.run, backend_options={"use_uvloop": True})
+    served.say_end()
+    raise typer.Exit(served.code)
 
 
-async def _serve(settings: Settings, loaded: LoadedSensors) -> bool:
-    """Serve until stopped; gives whether everything was drained."""
-    if settings.http_port is None:
-        return await _run(settings, loaded, None)
-    with bound(settings.http_host, settings.http_port) as listening:
-        return await _run(settings, loaded, listening)
+class Served:
+    """One `serve`, from its start to its end."""
 
+    def __init__(
+        self,
+        settings: Settings,
+        relay: Relay,
+        stdout: int,
+        listening: socket.socket | None,
+        notices: Notices | None,
+    ) -> None:
+        self._settings = settings
+        self._listening = listening
+        self._metrics = FleetMetrics()
+        self._notices = notices
+        self._started: Ready | None = None
+        self._forced = False
+        launch = Launch(
+            command=WORKER,
+            settings=settings.model_dump(mode="json"),
+            relay=relay,
+            stdout=stdout,
+            stderr=sys.stderr.fileno(),
+            colors=os.isatty(stdout),
+        )
+        self._supervisor = Supervisor(
+            launch=launch,
+            active=settings.workers,
+            memory_mb=settings.worker_memory_mb,
+            listeners=Listeners(started=self._say_started, counted=self._metrics.counted, ended=self._metrics.ended),
+        )
+        self._metrics.ask = self._supervisor.count
 
-async def _run(settings: Settings, loaded: LoadedSensors, listening: socket.socket | None) -> bool:
-    names = [sensor.identity(settings.code_location) for sensor in loaded.sensors]
-    metrics = Metrics(names)
-    announced = {"http_port": listening.getsockname()[1]} if listening else {}
-    daemon = Daemon(daemon_options(settings, loaded), measures=metrics, announced=announced)
-    async with stop_signals(settings.shutdown_grace_seconds) as stop, anyio.create_task_group() as tasks:
-        if listening:
-            http = Http(partial(_why_not_ready, stop, daemon), metrics, StandingReader(settings.database_url, names))
-            tasks.start_soon(http.run, listening)
-        opening = anyio.CancelScope()
-        tasks.start_soon(_stop_when_asked, stop, opening, daemon)
-        with opening:
-            await schema.wait_for_schema(settings.database_url)
-        if not stop.asked:
-            await daemon.run()
-        tasks.cancel_scope.cancel()
-    return not stop.forced
+    @property
+    def code(self) -> int:
+        """The exit code of the process."""
+        if self._failed is not None:
+            return self._failed.code
+        return 1 if self._forced or self._supervisor.forced else 0
 
+    @property
+    def _failed(self) -> Failed | None:
+        return self._supervisor.failed
 
-def _why_not_ready(stop: StopSignals, daemon: Daemon) -> str | None:
-    if stop.asked:
-        return "stopping"
-    return None if daemon.ready else "the database is away, or the sensors are not deployed yet"
+    async def run(self) -> None:
+        """Serve until a signal comes, or until it turns out that there is nothing to serve."""
+        grace = self._settings.shutdown_grace_seconds
+        async with stop_signals(grace) as stop, anyio.create_task_group() as tasks:
+            if self._listening:
+                standing = StandingReader(self._settings.database_url, self._metrics.sensor_names)
+                http = Http(partial(self._why_not_ready, stop), self._metrics, standing)
+                tasks.start_soon(http.run, self._listening)
+            if self._notices:
+                tasks.start_soon(self._notices.run)
+            tasks.start_soon(self._stop_when_asked, stop)
+            await self._supervisor.run(grace)
+            tasks.cancel_scope.cancel()
+        self._forced = stop.forced
 
+    def say_end(self) -> None:
+        """The last line, once those of the workers have been passed on."""
+        if self._failed is not None:
+            print(self._failed.sentence, file=sys.stderr)  # noqa: T201 - as any command that cannot go on
+        elif self._started is not None:
+            log.info("daemon_stopped", daemon_id=str(self._started.daemon_id))
 
-async def _stop_when_asked(stop: StopSignals, opening: anyio.CancelScope, daemon: Daemon) -> None:
-    await stop.wait()
-    opening.cancel()
-    daemon.stop()
+    def _say_started(self, ready: Ready) -> None:
+        self._started = ready
+        self._metrics.sensor_names.extend(ready.sensors)
+        port = {"http_port": self._listening.getsockname()[1]} if self._listening else {}
+        log.info(
+            "daemon_started",
+            daemon_id=str(ready.daemon_id),
+            module=ready.module,
+            sensors=len(ready.sensors),
+            **port,
+        )
 
+    def _why_not_ready(self, stop: StopSignals) -> str | None:
+        if stop.asked:
+            return "stopping"
+        ready = self._supervisor.ready
+        return None if ready else "the database is away, or the sensors are not deployed yet"
 
-def daemon_options(settings: Settings, loaded: LoadedSensors) -> DaemonOptions:
-    """What the engine needs to know of the settings."""
-    return DaemonOptions(
-        database_url=settings.database_url,
-        module=loaded.module,
-        sensors=loaded.sensors,
-        code_location=settings.code_location,
-        default_running=settings.default_status == "RUNNING",
-        sensor_timeout_seconds=settings.sensor_timeout_seconds,
-        max_requests_per_evaluation=settings.max_requests_per_evaluation,
-        retry_attempts=settings.retry_attempts,
-        retry_backoff_seconds=settings.retry_backoff_seconds,
-        shutdown_grace_seconds=settings.shutdown_grace_seconds,
-    )
+    async def _stop_when_asked(self, stop: StopSignals) -> None:
+        await stop.wait()
+        self._supervisor.stop()

@@ -16,6 +16,7 @@ from runbell.store.overview import SensorState, count_run_requests, list_daemons
 SENSOR_COLUMNS = (
     "sensor_name",
     "state",
+    "orphaned",
     "lag_seconds",
     "lag_events",
     "retrying",
@@ -23,7 +24,7 @@ SENSOR_COLUMNS = (
     "last_outcome",
     "last_evaluated_at",
 )
-DAEMON_COLUMNS = ("hostname", "pid", "module", "code_location", "seen_seconds_ago")
+DAEMON_COLUMNS = ("hostname", "pid", "role", "leases", "module", "code_location", "seen_seconds_ago")
 
 
 @dataclass(frozen=True, slots=True)

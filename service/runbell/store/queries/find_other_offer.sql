@@ -5,10 +5,10 @@
 -- → sensor_name, module, hostname, pid
 SELECT s.sensor_name, d.module, d.hostname, d.pid
 FROM runbell.sensors AS s
-JOIN runbell.daemons AS d ON d.daemon_id = s.lease_holder
+JOIN runbell.daemons AS d ON d.daemon_id = s.deployed_by
 WHERE s.sensor_name = ANY ($1::text[])
     AND d.module <> $2
     AND d.daemon_id <> $3
-    AND runbell.daemon_lives(d.lock_key)
+    AND (d.lock_key IS NULL OR runbell.daemon_lives(d.lock_key))
 ORDER BY s.sensor_name
 LIMIT 1

@@ -1,4 +1,9 @@
--- This process is no longer live.
+-- These processes are no longer live; the others share the leases anew.
 -- $1 daemon_ids uuid[]
-DELETE FROM runbell.daemons
-WHERE daemon_id = ANY ($1::uuid[])
+WITH forgotten AS (
+    DELETE FROM runbell.daemons
+    WHERE daemon_id = ANY ($1::uuid[])
+    RETURNING daemon_id
+)
+SELECT runbell.ring('runbell_leases')
+WHERE EXISTS (SELECT FROM forgotten)

@@ -1,7 +1,9 @@
--- The processes that count as live; `document` is the row as JSON.
+-- The processes that count as live, each with how many sensors it evaluates; `document` is the row as JSON.
 SELECT
     to_json(l)::text AS document,
     l.daemon_id::text AS daemon_id,
+    l.role,
+    l.leases,
     l.module,
     l.code_location,
     l.hostname,
@@ -10,6 +12,8 @@ SELECT
 FROM (
     SELECT
         d.daemon_id,
+        d.role,
+        (SELECT count(*) FROM runbell.sensors AS s WHERE s.lease_holder = d.daemon_id) AS leases,
         d.module,
         d.code_location,
         d.hostname,

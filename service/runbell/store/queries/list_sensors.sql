@@ -1,4 +1,5 @@
 -- Sensors by name, each with its state, what that comes to, and its evaluations that wait; `document` is the row as JSON.
+-- Orphaned: its module is deployed by a live daemon, without it.
 -- $1 row_limit integer  null: all
 WITH waiting AS (
     SELECT
@@ -14,6 +15,12 @@ listed AS (
         s.state,
         s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active,
         s.module,
+        NOT EXISTS (SELECT FROM runbell.daemons AS d WHERE d.daemon_id = s.deployed_by)
+            AND EXISTS (
+                SELECT FROM runbell.daemons AS d
+                WHERE d.module = s.module AND d.code_location IS NOT DISTINCT FROM s.code_location
+            ) AS orphaned,
+        s.apart,
         coalesce(w.retrying, 0) AS retrying,
         coalesce(w.dead, 0) AS dead,
         s.last_outcome,
@@ -29,6 +36,7 @@ SELECT
     l.state,
     l.active,
     l.module,
+    l.orphaned,
     l.retrying,
     l.dead,
     l.last_outcome,

@@ -22,7 +22,9 @@ SELECT
     extract(epoch FROM r.ended_at)::float8 AS ended_at,
     v.sensor_name,
     v.replay,
-    v.attempts
+    v.attempts,
+    -- Since the first call: what was only left running has not failed yet.
+    CASE WHEN v.attempts > 0 THEN extract(epoch FROM clock_timestamp() - v.created_at) ELSE 0 END::float8 AS age
 FROM runbell.evaluations AS v
 LEFT JOIN runbell.run_events AS e ON e.event_id = v.event_id
 LEFT JOIN runbell.runs AS r ON r.source = e.source AND r.run_id = e.run_id

@@ -1,4 +1,5 @@
 -- What is known of each sensor: state, filters, what waits, what came last.
+-- Orphaned: its module is deployed by a live daemon, without it.
 WITH waiting AS (
     SELECT
         v.sensor_name,
@@ -10,12 +11,18 @@ WITH waiting AS (
 SELECT
     s.sensor_name,
     s.state,
+    NOT EXISTS (SELECT FROM runbell.daemons AS d WHERE d.daemon_id = s.deployed_by)
+        AND EXISTS (
+            SELECT FROM runbell.daemons AS d
+            WHERE d.module = s.module AND d.code_location IS NOT DISTINCT FROM s.code_location
+        ) AS orphaned,
     s.filter::text AS filter,
     s.former_filter::text AS former_filter,
     coalesce(w.retrying, 0) AS retrying,
     coalesce(w.dead, 0) AS dead,
     s.last_outcome,
-    s.last_evaluated_at
+    -- As text: what somebody wrote there may be a time that Python has no value for.
+    to_json(s.last_evaluated_at) #>> '{}' AS last_evaluated_at
 FROM runbell.sensors AS s
 LEFT JOIN waiting AS w ON w.sensor_name = s.sensor_name
 ORDER BY s.sensor_name
