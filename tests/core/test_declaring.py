@@ -4,6 +4,7 @@ import functools
 import inspect
 from enum import Enum
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -147,6 +148,17 @@ def test_a_factory_may_bind_values_to_its_function():
     assert run_failure_sensor(alert).takes_context
 
 
+class DagsterPolicy(NamedTuple):
+    """With the fields of Dagster's RetryPolicy."""
+
+    max_retries: int
+    delay: float | None = None
+    backoff: Any = None
+    jitter: Any = None
+
+
+AS_OURS = "RetryPolicy(attempts=4, backoff_seconds=2.5, factor=2"
+
 MISTAKES = {
     "both kinds of target": ({"request_job": "a", "request_jobs": ["b"]}, "request_job='a' cannot be combined with"),
     "jobs and everywhere": (
@@ -188,6 +200,22 @@ MISTAKES = {
     "a retry that is a number": ({"retry": 3}, "retry=3 is no runbell.RetryPolicy"),
     "no attempts": ({"retry": RetryPolicy(attempts=0)}, "has attempts that are not a whole number from 1"),
     "a wait without end": ({"retry": RetryPolicy(backoff_seconds=float("inf"))}, "has a backoff that is not a number"),
+    "too long a wait": (
+        {"retry": RetryPolicy(max_backoff_seconds=10**9)},
+        "a number of seconds: give 0 or more, at most a",
+    ),
+    "a shrinking factor": ({"retry": RetryPolicy(factor=0.5)}, "has a factor that is not a number from 1 to 1000"),
+    "too much jitter": ({"retry": RetryPolicy(jitter=1.5)}, "has a jitter that is not a number from 0 to 1"),
+    "no age": ({"retry": RetryPolicy(max_age_seconds=float("nan"))}, "has a max_age_seconds that is not a number of"),
+    "Dagster's policy": (
+        {"retry": DagsterPolicy(3, 2.5, "Backoff.EXPONENTIAL")},
+        f"write runbell.{AS_OURS}, jitter=0);",
+    ),
+    "Dagster's argument": ({"retry_policy": 1}, "is not an argument: write retry="),
+    "no rate": ({"max_per_minute": 0}, "max_per_minute=0 is not a whole number from 1 to 100000"),
+    "half a rate": ({"max_per_minute": 0.5}, "max_per_minute=0.5 is not a whole number from 1"),
+    "no time": ({"timeout_seconds": 0}, "timeout_seconds=0 is not a number of seconds above zero"),
+    "endless time": ({"timeout_seconds": float("inf")}, "timeout_seconds=inf is not a number of seconds above zero"),
     "a misspelled argument": ({"monitored_job": [A_JOB]}, "is not an argument: write monitored_jobs="),
     "Dagster's older name": ({"job_selection": [A_JOB]}, "is not an argument: write monitored_jobs="),
     "a name that never was": ({"request_job_name": "a"}, "request_job_name='a' is not an argument: write request_job="),

@@ -1,5 +1,6 @@
 """Filters: which events reach a sensor."""
 
+import json
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -58,8 +59,22 @@ def test_runs_that_a_sensor_requested_itself_are_not_its_events_unless_it_asks()
 def test_a_filter_comes_back_from_its_stored_form(watching):
     stored = watching.to_dict()
 
-    assert Filter.from_dict(stored).to_dict() == stored
-    assert Filter.from_dict(stored).statuses == watching.statuses
+    found = Filter.read(json.dumps(stored))
+    assert found
+    assert found.to_dict() == stored
+    assert found.statuses == watching.statuses
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        *("", "{", "[]", "null", "{}", "[" * 5000),
+        '{"statuses": 1, "jobs": null, "scope": null, "own_runs": false}',
+        '{"statuses": [], "jobs": [[1, 2]], "scope": null, "own_runs": false}',
+    ],
+)
+def test_what_is_no_filter_is_none(stored):
+    assert Filter.read(stored) is None
 
 
 @given(FILTERS, some.builds(event, NAMES, LOCATIONS, some.sampled_from(["SUCCESS", "FAILURE"])))

@@ -125,8 +125,8 @@ class Sensor(RuleBasedStateMachine):
         assert self.progress.place == self.progress.reached
 
 
-TestProgress = Sensor.TestCase
-TestProgress.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestI5Progress = Sensor.TestCase
+TestI5Progress.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
 def handed(progress: Progress, *ids: int) -> list[Evaluation]:

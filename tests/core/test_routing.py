@@ -1,5 +1,7 @@
 """The index finds exactly the sensors that asking each of them would find."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,8 +43,9 @@ def test_the_index_finds_what_asking_everybody_finds(offered: dict[str, Subscrip
 
 @given(filters)
 def test_a_filter_survives_being_stored(wanted: Filter) -> None:
-    stored = Filter.from_dict(wanted.to_dict())
+    stored = Filter.read(json.dumps(wanted.to_dict()))
 
+    assert stored
     assert stored.to_dict() == wanted.to_dict()
 
 

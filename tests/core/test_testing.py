@@ -90,3 +90,27 @@ def test_a_failure_keeps_no_request_and_has_its_traceback():
     assert evaluated.error.splitlines()[-1] == "ConnectionError: down"
     assert "await context.aget_step_failure_events()" in evaluate(waits_wrongly).error
     assert evaluate(takes_nothing).reason == "nothing needed"
+
+
+@runbell.run_status_sensor("SUCCESS", request_job="load")
+def asks_for_more_time(context):
+    yield runbell.RunRequest()
+    raise runbell.Retry(after=30, reason="not written yet")
+
+
+@runbell.run_status_sensor("SUCCESS")
+async def gives_up(context):
+    raise runbell.GiveUp("the customer is gone")
+
+
+def test_what_a_sensor_says_about_trying_again_can_be_tested():
+    later, never = evaluate(asks_for_more_time), evaluate(gives_up)
+
+    assert (later.outcome, later.retry_after, later.reason, later.final) == ("failed", 30.0, "not written yet", False)
+    assert (never.outcome, never.retry_after, never.reason, never.final) == (
+        "failed",
+        None,
+        "the customer is gone",
+        True,
+    )
+    assert later.requests == ()

@@ -12,7 +12,6 @@ from runbell.ops import http_server
 from runbell.ops.http import Http, bound
 from runbell.ops.metrics import Metrics
 from runbell.ops.standing import StandingReader
-from support.daemons import until
 from support.http import fetch
 from support.postgres import free_port
 
@@ -81,13 +80,11 @@ async def test_a_scrape_is_answered_by_a_database_that_never_answers():
     assert took < 5
 
 
-async def test_clients_that_connect_and_say_nothing_are_cut_and_let_others_in_again(database_url, monkeypatch):
+async def test_clients_that_connect_and_say_nothing_are_cut(database_url, monkeypatch):
     monkeypatch.setattr(http_server, "CONNECTION_SECONDS", 0.3)
     async with answering(database_url) as site:
-        assert (await fetch(site.port, "/healthz")).status == 200
         silent = [await anyio.connect_tcp("127.0.0.1", site.port) for _ in range(http_server.CLIENTS + 5)]
-        await until(lambda: fetch(site.port, "/healthz"), lambda answer: answer.status == 503)
-        await until(lambda: fetch(site.port, "/healthz"), lambda answer: answer.status == 200)
+        assert (await fetch(site.port, "/healthz")).status == 200
         for client in silent:
             with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                 await client.receive()

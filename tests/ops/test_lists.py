@@ -31,9 +31,9 @@ async def deploy(connection: Connection, name: str, wanted: Filter = FAILURES, *
     """A sensor row at this moment, as a daemon would leave it."""
     await connection.execute(
         """
-        INSERT INTO runbell.sensors (sensor_name, module, state, declared_active, filter, former_filter, filter_since,
-            position, last_outcome)
-        VALUES ($1, 'sensors', $2, $3, $4, $5, $6::text::pg_snapshot, coalesce($7::text::pg_snapshot,
+        INSERT INTO runbell.sensors (sensor_name, module, state, declared_active, filter, filter_hash, former_filter,
+            filter_since, position, last_outcome)
+        VALUES ($1, 'sensors', $2, $3, $4, 0, $5, $6::text::pg_snapshot, coalesce($7::text::pg_snapshot,
             pg_current_snapshot()), $8)
         """,
         name,
@@ -209,8 +209,8 @@ async def test_status_is_exactly_what_the_contract_says(database_url: str, conne
         """
     )
     await connection.execute(
-        "INSERT INTO runbell.daemons (daemon_id, lock_key, module, hostname, pid)"
-        " VALUES (gen_random_uuid(), 1, 'sensors', 'here', 42)"
+        "INSERT INTO runbell.daemons (daemon_id, lock_key, module, offer, hostname, pid)"
+        " VALUES (gen_random_uuid(), 1, 'sensors', 'x', 'here', 42)"
     )
 
     found = await answer(database_url, "status")
@@ -220,6 +220,7 @@ async def test_status_is_exactly_what_the_contract_says(database_url: str, conne
         {
             "sensor_name": "alerts",
             "state": "declared",
+            "orphaned": True,
             "lag_seconds": 0.0,
             "lag_events": 0,
             "retrying": 2,

@@ -24,6 +24,7 @@ NAMES = {
     "runbell_evaluations_total": "counter",
     "runbell_dead_letters": "gauge",
     "runbell_requests": "gauge",
+    "runbell_abandoned_threads": "gauge",
 }
 
 

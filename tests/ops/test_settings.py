@@ -19,6 +19,9 @@ def test_defaults():
 
     assert settings.model_dump() == {
         "database_url": URL,
+        "database_url_file": None,
+        "listen_url": None,
+        "listen_url_file": None,
         "sensors": None,
         "log_format": "json",
         "log_level": "info",
@@ -31,12 +34,17 @@ def test_defaults():
         "max_requests_per_evaluation": 10_000,
         "retry_attempts": 10,
         "retry_backoff_seconds": 1.0,
+        "workers": 1,
+        "worker_memory_mb": None,
+        "notify_urls": None,
+        "notify_interval_seconds": 86_400.0,
     }
 
 
 def test_each_setting_is_read_from_its_variable(monkeypatch):
     given = {
         "database_url": (URL, URL),
+        "listen_url": (URL, URL),
         "sensors": ("alerts", "alerts"),
         "log_format": ("Console", "console"),
         "log_level": ("WARNING", "warning"),
@@ -49,12 +57,18 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "max_requests_per_evaluation": ("7", 7),
         "retry_attempts": ("1", 1),
         "retry_backoff_seconds": ("0.25", 0.25),
+        "workers": ("3", 3),
+        "worker_memory_mb": ("512", 512),
+        "notify_urls": ("json://a json://b", "json://a json://b"),
+        "notify_interval_seconds": ("3600", 3600.0),
     }
-    assert set(given) == set(Settings.model_fields)
+    # In place of the URLs, never beside them: tests/ops/test_url_files.py.
+    files = {"database_url_file": None, "listen_url_file": None}
+    assert {*given, *files} == set(Settings.model_fields)
     for name, (text, _) in given.items():
         monkeypatch.setenv(f"RUNBELL_{name.upper()}", text)
 
-    assert read_settings().model_dump() == {name: value for name, (_, value) in given.items()}
+    assert read_settings().model_dump() == {name: value for name, (_, value) in given.items()} | files
 
 
 def test_a_flag_wins_over_the_variable_and_an_absent_one_does_not(monkeypatch):
