@@ -13,8 +13,17 @@ END_SECONDS = 15.0
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of a process, its ended children included."""
-    return sum(fields_of(pid)[11:15]) / TICKS
+    """Processor time of a process and of all below it, ended children included."""
+    return sum(sum(fields_of(one)[11:15]) for one in family(pid)) / TICKS
+
+
+def family(pid: int) -> list[int]:
+    """The process and all below it."""
+    try:
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        below = []
+    return [pid, *(one for child in below for one in family(int(child)))]
 
 
 def fields_of(pid: int) -> list[int]:
@@ -28,7 +37,11 @@ def fields_of(pid: int) -> list[int]:
 
 
 def peak_mb(pid: int) -> float:
-    """The most memory that the process has had resident."""
+    """The most memory that one of the processes has had resident."""
+    return max(_peak_mb(one) for one in family(pid))
+
+
+def _peak_mb(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
