@@ -55,21 +55,27 @@ class HeartWatch:
             return self._waited
         return max(self._waited - max(self._spent.starved - self._since.starved, 0.0), 0.0)
 
+    @property
+    def suspicious(self) -> bool:
+        """Has it stood still for longer than between two slow beats?"""
+        return self._waited > SLOW_BEAT_SECONDS
+
     def look(self, now: float, beats: int, spent: Callable[[], Spent]) -> None:
         """Take in one look.
 
         Args:
             now: this process's own monotonic clock.
             beats: what the heart has counted.
-            spent: tells of the worker's main thread; asked only when the heart stands still, so that a healthy one
-                costs nothing.
+            spent: tells of the worker's main thread; asked only when the heart stands still, and again when it does so
+                for longer than a slow beat takes, so that a healthy one costs next to nothing.
         """
         if beats != self._beats:
             self._waited, self._since = 0.0, None
         else:
             self._waited += min(now - self._looked_at, LATE_SECONDS)
-            self._spent = spent()
-            self._since = self._since or self._spent
+            if self._since is None or self.suspicious:
+                self._spent = spent()
+                self._since = self._since or self._spent
         self._beats, self._looked_at = beats, now
 
     def forget(self) -> None:

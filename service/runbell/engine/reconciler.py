@@ -28,7 +28,8 @@ class Reconciler:
     async def run(self) -> None:
         """Compare for ever; ends only with the term."""
         while True:
-            await anyio.sleep(await self._compare() if self._membership.role is Role.ACTIVE else STANDBY_SECONDS)
+            pause = await self._compare() if self._membership.role is Role.ACTIVE else STANDBY_SECONDS
+            await anyio.sleep(pause)
 
     async def _compare(self) -> float:
         """Compare once; gives the seconds until the next time."""

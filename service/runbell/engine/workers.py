@@ -112,7 +112,7 @@ class Worker:
     def look(self, now: float) -> None:
         """Take in whether its heart beats."""
         self.watch.look(now, turns(self.numbers), self._spent)
-        if self.watch.still_seconds:
+        if self.watch.suspicious:
             self._note_cpu()
         elif self.cpu:
             self.cpu.clear()
