@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from runbell import RetryPolicy, RunRequest, RunStatusSensorContext, run_status_sensor
+from runbell.engine import tenure
 from support.answering import once, twice
 from support.daemons import evaluations, record, requested_keys, running, until
 from support.house import QUERIES, ROOT, python_files
@@ -19,6 +20,14 @@ from support.writers import compare
 Session = asyncpg.Connection
 CLOCK = r"(?:clock_timestamp|transaction_timestamp|statement_timestamp|now)\(\)|CURRENT_TIMESTAMP"
 COMPARED = re.compile(rf"(?<!=)[<>].*(?:{CLOCK})|(?:{CLOCK}).*(?<!=)[<>]|BETWEEN.*(?:{CLOCK})", re.IGNORECASE)
+
+
+@pytest.fixture(autouse=True)
+def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests wait for beats; what a beat does is the same."""
+    monkeypatch.setattr(tenure, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(tenure, "BEAT_SECONDS_WITH_PEERS", 0.2)
+
 
 # What a clock decides, by file: only when something is done that is done in any case, or what an operator is shown.
 DECIDED_BY_CLOCK = {
