@@ -99,6 +99,9 @@ ended:
 
 #define awake (!frozen[me])
 
+/* More than are ever there at once while the rules hold. */
+#define PROCESSES 16
+
 proctype Daemon(byte me) {
     byte sent_to, sent_running, sent_finished, snapshot;
     bool peer_died;
@@ -161,9 +164,10 @@ read_again:
         mine[me] = true
     };
 settling:
-    /* Whatever finishes first: a row, the event at the place, or the one behind it, which overtakes it. */
+    /* Whatever finishes first: a row, the event at the place, or the one behind it, which overtakes it.
+       Statements that have ended but whose processes spin still counts are waited for, or there would be ever more. */
     atomic {
-        awake ->
+        awake && _nr_pr < PROCESSES ->
         if
         :: !alive[me] -> goto dead
         :: alive[me] && !session[me] -> goto term_over

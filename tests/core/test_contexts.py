@@ -1,5 +1,6 @@
 """What a sensor's function is given."""
 
+import dataclasses
 import logging
 from types import SimpleNamespace
 
@@ -254,3 +255,16 @@ def test_a_context_takes_objects_of_the_authors_own():
 
     assert (context.sensor_name, context.dagster_run, context.partition_key) == ("mine", run, "p")
     assert context.failure_event is context.for_run_failure().failure_event is event
+
+
+def test_the_key_for_outside_services_needs_an_event():
+    context = dataclasses.replace(build_run_status_sensor_context("it", event_id=7), given_event=None)
+    with pytest.raises(NotHereError, match="made without an event"):
+        _ = context.idempotency_key
+
+
+def test_a_context_of_a_failure_is_one_for_a_failure_already():
+    context = build_run_status_sensor_context("it").for_run_failure()
+
+    assert isinstance(context, RunFailureSensorContext)
+    assert context.for_run_failure() is context

@@ -20,6 +20,7 @@ from runbell import (
     run_status_sensor,
 )
 from runbell.core.filters import JobPattern
+from runbell.core.sensors import innermost
 
 SUCCESS = DagsterRunStatus.SUCCESS
 A_JOB = SimpleNamespace(name="etl")
@@ -277,3 +278,35 @@ def test_run_status_sensor_needs_a_status_first():
 def test_a_job_selector_needs_its_job():
     with pytest.raises(DefinitionError, match="job_name=None: give job_name"):
         JobSelector("warehouse", "etl")
+
+
+def test_a_retry_policy_that_cannot_be_followed_is_refused():
+    with pytest.raises(DefinitionError, match="retry"):
+        run_status_sensor(run_status=SUCCESS, name="it", retry=RetryPolicy(attempts=0))(lambda context: None)
+    followed = RetryPolicy(attempts=2)
+    assert run_status_sensor(run_status=SUCCESS, name="it", retry=followed)(lambda context: None).retry == followed
+
+
+def test_a_job_may_be_named_by_a_member_of_an_enum():
+    class Jobs(Enum):
+        NIGHTLY = "warehouse:nightly"
+
+    made = run_status_sensor(run_status=SUCCESS, monitored_jobs=[Jobs.NIGHTLY], name="it")(lambda context: None)
+
+    assert made.filter(None).jobs == (JobPattern("nightly", "warehouse"),)
+
+
+def test_a_function_that_does_not_say_what_it_takes_is_refused_with_the_remedy():
+    with pytest.raises(DefinitionError, match="wrap it in a def"):
+        run_status_sensor(run_status=SUCCESS, name="odd")(getattr)
+
+
+def test_what_stands_behind_a_wrapped_function_is_what_is_named():
+    def inner(context):
+        """Does nothing."""
+
+    @functools.wraps(inner)
+    def outer(*arguments):
+        return inner(*arguments)
+
+    assert innermost(functools.partial(outer)) is inner

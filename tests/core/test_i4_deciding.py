@@ -115,3 +115,25 @@ def test_the_stacks_say_where_a_thread_hangs_without_what_called_it():
     }
     assert crashed_thread(DUMP) == 0xFF
     assert crashed_thread("nothing of that kind") is None
+
+
+def test_what_we_ourselves_held_up_counts_for_nothing():
+    watch = HeartWatch()
+    for moment in range(12):
+        watch.look(moment * 0.1, 7, lambda: Spent(0.0, 0.0))
+    assert watch.still_seconds > 0
+
+    watch.forget()
+
+    assert watch.still_seconds == 0
+
+
+def test_who_is_not_apart_is_not_counted_there():
+    isolation = Isolation()
+    isolation.evaluated("stranger", 3)
+    isolation.offended("slow", 0.0)
+    isolation.returned("slow")
+    isolation.evaluated("slow", 3)
+    isolation.offended("slow", FIRST_SECONDS)
+
+    assert isolation.behaved(10 * LONGEST_SECONDS) == []

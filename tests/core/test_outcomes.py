@@ -4,12 +4,14 @@ import json
 from collections import deque
 from enum import StrEnum
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from msgspec.structs import replace
 
-from runbell import RunRequest, SensorResult, SkipReason
+from runbell import Retry, RunRequest, SensorResult, SkipReason
 from runbell.core.outcomes import conclude
 from runbell.core.sensors import Sensor
 from runbell.testing import made_up_event
@@ -262,3 +264,38 @@ def test_whatever_is_returned_comes_to_something_that_can_be_stored(returned):
 
 def storage(draft):
     return (draft.job_name, draft.run_key, draft.partition_key, draft.asset_selection, draft.run_config, draft.tags)
+
+
+def test_tags_that_cannot_be_read_make_no_chain():
+    event = made_up_event(tags={"runbell/chain": "1"})
+    broken = replace(event, tags='{"runbell/chain": 1')
+
+    draft = requested(RunRequest(), event=broken)
+
+    assert json.loads(draft.tags)["runbell/chain"] == "1"
+
+
+def test_a_generator_inside_a_result_may_ask_for_another_call():
+    def asking():
+        raise Retry(after=5, reason="later")
+        yield RunRequest()
+
+    conclusion = concluded(SensorResult(run_requests=asking()))
+
+    assert (conclusion.outcome, conclusion.final) == ("failed", False)
+    assert conclusion.error == "Retry: later"
+
+
+async def test_a_coroutine_that_nobody_awaited_is_named_and_closed():
+    async def answer():
+        return RunRequest()
+
+    assert "coroutine" in (concluded(answer()).error or "")
+
+
+def test_dagsters_own_reason_which_is_a_tuple_is_one_reason():
+    theirs = NamedTuple("SkipReason", [("skip_message", str)])
+
+    conclusion = concluded(theirs("nothing to do"))
+
+    assert (conclusion.outcome, conclusion.reason) == ("skipped", "nothing to do")

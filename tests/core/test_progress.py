@@ -177,3 +177,32 @@ def test_leaving_the_tail_keeps_what_the_tail_had_read() -> None:
     head.place = Place(Snapshot(99, 99))
 
     assert progress.reached == Place(Snapshot(40, 40))
+
+
+def test_an_idle_sensors_place_is_written_when_it_lags_behind_what_was_read() -> None:
+    start = Place(Snapshot(10, 10))
+    head = Head(start)
+    progress = Progress("s", 1, start, start, head=head)
+    assert progress.idle_move() is None
+
+    head.place = Place(Snapshot(77, 77))
+    move = progress.idle_move()
+
+    assert move == Settlement("s", 1, start, head.place)
+
+
+def test_whether_something_is_left_to_settle() -> None:
+    start = Place(Snapshot(10, 10))
+    progress = Progress("s", 1, start, start)
+    first, second = handed(progress, 1, 2)
+    assert not progress.has_finished
+
+    second.conclusion = ACTED
+    progress.finish(second)
+    assert progress.has_finished
+    assert progress.waits_until() == LINGER_SECONDS
+
+    first.recorded = True
+    first.conclusion = ACTED
+    progress.finish(first)
+    assert progress.has_finished

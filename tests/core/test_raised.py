@@ -92,3 +92,19 @@ def test_an_exception_that_cannot_be_shown_is_named():
         raise UnshowableError
 
     assert "UnshowableError" in raised(failing).error
+
+
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise RuntimeError("no")
+
+    @property
+    def __notes__(self):
+        raise RuntimeError("not even this")
+
+
+def test_an_exception_that_cannot_be_shown_is_named_all_the_same():
+    def fails():
+        raise UnspeakableError
+
+    assert "UnspeakableError" in (raised(fails).error or "")

@@ -147,3 +147,19 @@ def test_a_subclass_of_an_authors_own_means_the_same():
             super().__init__(after=response["retry_after"], reason="rate limited")
 
     assert conclude_asked(RateLimited({"retry_after": 3})).error == "RateLimited: rate limited"
+
+
+class UnspeakableError(Exception):
+    @property
+    def __notes__(self):
+        raise RuntimeError("no")
+
+
+def test_a_reason_may_be_any_exception_that_led_to_it():
+    error = Retry()
+    error.__cause__ = UnspeakableError("lost")
+
+    conclusion = conclude_asked(error)
+
+    assert conclusion is not None
+    assert "UnspeakableError" in (conclusion.error or "")

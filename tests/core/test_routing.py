@@ -71,3 +71,12 @@ def test_a_sensor_does_not_see_runs_that_it_requested_itself_unless_it_asks_to()
     assert not Filter(frozenset({"SUCCESS"})).matches(own, "s")
     assert Filter(frozenset({"SUCCESS"}), own_runs=True).matches(own, "s")
     assert Filter(frozenset({"SUCCESS"})).matches(own, "another")
+
+
+def test_the_statuses_that_anybody_asks_for() -> None:
+    wanted = [Filter(frozenset({"SUCCESS"})), Filter(frozenset({"FAILURE", "SUCCESS"}))]
+
+    assert Routes({str(number): Subscription(one) for number, one in enumerate(wanted)}).statuses == [
+        "FAILURE",
+        "SUCCESS",
+    ]

@@ -189,11 +189,12 @@ class Progress:
         if count == self.pending:
             return self.reached
         count += self._settled
-        for page in self._pages:
-            if count <= len(page.evaluations):
-                return page.place_after(count)
+        pages = iter(self._pages)
+        page = next(pages)
+        while count > len(page.evaluations):
             count -= len(page.evaluations)
-        return self.reached
+            page = next(pages)
+        return page.place_after(count)
 
     def _drop(self, count: int) -> None:
         self.pending -= count
