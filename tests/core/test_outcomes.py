@@ -294,8 +294,9 @@ async def test_a_coroutine_that_nobody_awaited_is_named_and_closed():
 
 
 def test_dagsters_own_reason_which_is_a_tuple_is_one_reason():
-    theirs = NamedTuple("SkipReason", [("skip_message", str)])
+    class SkipReason(NamedTuple):
+        skip_message: str
 
-    conclusion = concluded(theirs("nothing to do"))
+    conclusion = concluded(SkipReason("nothing to do"))
 
     assert (conclusion.outcome, conclusion.reason) == ("skipped", "nothing to do")

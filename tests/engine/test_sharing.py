@@ -10,7 +10,19 @@ from runbell.core.leases import Role
 from runbell.core.sensors import Sensor
 from runbell.engine import tenure
 from support.daemons import record, running, until
-from support.sharing import TEN, answering, beats, ghost, holder_of, looks, present, shared, shares, times_requested
+from support.sharing import (
+    TEN,
+    Gate,
+    answering,
+    beats,
+    ghost,
+    holder_of,
+    looks,
+    present,
+    shared,
+    shares,
+    times_requested,
+)
 
 Session = asyncpg.Connection
 
@@ -92,51 +104,39 @@ async def test_a_replica_that_leaves_hands_over_at_once_what_is_quiet_and_the_bu
 async def test_a_sensor_that_is_busy_stays_where_it_is_when_shares_change(
     database_url: str, connection: Session
 ) -> None:
-    calls: list[int] = []
-    go_on = anyio.Event()
-
-    async def busy() -> None:
-        calls.append(1)
-        await go_on.wait()
-
-    both = [answering("a_busy", called=busy), answering("b_busy", called=busy)]
+    gate = Gate()
+    both = [answering("a_busy", called=gate.pass_through), answering("b_busy", called=gate.pass_through)]
     async with running(database_url, *both) as first:
         await record(connection, "r1")
-        await until(lambda: present(len(calls)), lambda count: count == 2)
+        await until(lambda: present(gate.calls), lambda count: count == 2)
         async with running(database_url, *both):
             tried = await beats(connection, first) + 2
             # Told to look again, it does so when it has tried to give one up and has gone on.
             await until(lambda: looks(connection, first), lambda count: count >= tried, seconds=15)
             assert await shares(connection) == {str(first.daemon_id): 2}
             await record(connection, "r2")
-            await until(lambda: present(len(calls)), lambda count: count == 4)
-            go_on.set()
+            await until(lambda: present(gate.calls), lambda count: count == 4)
+            gate.open()
             await until(lambda: times_requested(connection, "r2"), lambda found: sum(found.values()) == 2)
             await shared(connection, 1, 1)
-        assert len(calls) == 4
+        assert gate.calls == 4
 
 
 @pytest.mark.usefixtures("no_beats")
 async def test_a_sensor_that_was_busy_is_handed_over_in_the_moment_in_which_it_has_finished(
     database_url: str, connection: Session
 ) -> None:
-    calls: list[int] = []
-    go_on = anyio.Event()
-
-    async def busy() -> None:
-        calls.append(1)
-        await go_on.wait()
-
-    both = [answering("a_busy", called=busy), answering("b_busy", called=busy)]
+    gate = Gate()
+    both = [answering("a_busy", called=gate.pass_through), answering("b_busy", called=gate.pass_through)]
     async with running(database_url, *both) as first:
         await record(connection, "r1")
-        await until(lambda: present(len(calls)), lambda count: count == 2)
+        await until(lambda: present(gate.calls), lambda count: count == 2)
         before = await beats(connection, first)
         async with running(database_url, *both):
             await until(lambda: beats(connection, first), lambda count: count > before)
-            go_on.set()
+            gate.open()
             await shared(connection, 1, 1)
-    assert len(calls) == 2
+    assert gate.calls == 2
 
 
 @pytest.mark.usefixtures("no_beats")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+import anyio
 import asyncpg
 
 from runbell import RunRequest, RunStatusSensorContext, run_status_sensor
@@ -29,6 +30,21 @@ def answering(name: str, *, status: str = "SUCCESS", called: "Callable[[], Await
 
 
 TEN = [answering(f"sensor_{number}") for number in range(10)]
+
+
+class Gate:
+    """Where functions wait until it is opened; counts those that came."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._opened = anyio.Event()
+
+    async def pass_through(self) -> None:
+        self.calls += 1
+        await self._opened.wait()
+
+    def open(self) -> None:
+        self._opened.set()
 
 
 async def shares(session: Session) -> Counter[str]:
