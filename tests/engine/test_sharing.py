@@ -9,6 +9,7 @@ import pytest
 from runbell.core.leases import Role
 from runbell.core.sensors import Sensor
 from runbell.engine import tenure
+from runbell.store.statements import statement
 from support.daemons import record, running, until
 from support.sharing import (
     TEN,
@@ -237,3 +238,21 @@ async def test_sensors_that_are_kept_apart_are_held_by_their_own_daemon_alone(
 
             own.set_apart(["sensor_3"], apart=False)
             await until(lambda: shares(connection), lambda found: found == {str(active.daemon_id): 10})
+
+
+async def test_what_nobody_asked_for_is_passed_when_a_daemon_stops(database_url: str, connection: Session) -> None:
+    passed = (
+        "SELECT bool_and(pg_visible_in_snapshot(e.xid, s.position)) "
+        "FROM runbell.sensors AS s CROSS JOIN runbell.run_events AS e"
+    )
+    read = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity AS a CROSS JOIN runbell.run_events AS e "
+        "WHERE a.datname = current_database() AND a.state = 'idle' AND starts_with(a.query, $1) "
+        "AND a.query_start > e.recorded_at)"
+    )
+    async with running(database_url, *TEN):
+        await record(connection, "r1", "STARTED")
+        await until(lambda: connection.fetchval(read, statement("read_events")[:100]))
+        assert not await connection.fetchval(passed)
+
+    assert await connection.fetchval(passed)

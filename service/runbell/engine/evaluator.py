@@ -86,29 +86,15 @@ class Evaluator:
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
     _turn_ends: float = 0.0
-    _calls: int = 0
-    _quiet: anyio.Event = field(default_factory=anyio.Event)
 
     async def evaluate(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> None:
         """Fill in what the evaluation came to."""
         started = time.perf_counter()
-        self._calls += 1
-        try:
-            conclusion = await self._conclude(sensor, sensor_name, evaluation)
-        finally:
-            self._calls -= 1
-            if not self._calls:
-                self._quiet.set()
+        conclusion = await self._conclude(sensor, sensor_name, evaluation)
         evaluation.duration_ms = (time.perf_counter() - started) * 1000
         evaluation.retry_in = self._retry_in(sensor, evaluation, conclusion, time.perf_counter() - started)
         evaluation.finished_at = time.monotonic()
         evaluation.conclusion = conclusion
-
-    async def wait_quiet(self) -> None:
-        """Wait until no function is being called."""
-        while self._calls:
-            self._quiet = anyio.Event()
-            await self._quiet.wait()
 
     async def take_turn(self) -> None:
         """Let others run, if this turn has lasted long enough."""

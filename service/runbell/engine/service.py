@@ -117,6 +117,8 @@ class Service:
         Each sensor is let go of as soon as it is quiet: who waits for the slowest does not hold up the others.
         """
         await self._tenure.leave()
+        if self._tail.passed_rows:
+            await self._committer.move_idle()
         await self._handover.give_up(self._term.leases, grace_seconds)
         for held in self._term.held.values():
             held.lane.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from ssl import SSLError
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -37,19 +37,6 @@ TIMEOUTS = {
     # Whoever may create in `public` could put a function there that fits a call of ours better than PostgreSQL's own.
     "search_path": "pg_catalog, pg_temp",
 }
-
-
-def masked(url: str) -> str:
-    """The URL without its password, for logs and messages."""
-    try:
-        parts = urlsplit(url)
-        password = parts.password
-    except ValueError:
-        return "(unreadable URL)"
-    if password is None:
-        return url.split("password=", 1)[0] + "password=***" if "password=" in url else url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
 
 
 async def connect(
