@@ -152,7 +152,7 @@ async def test_i1_i2_sessions_killed_behind_the_pooler_lose_and_double_nothing(
     chance = random.Random(11)
     killed = 0
     async with running(url, once, twice), writing(database_url) as writers:
-        for _ in range(40 * ROUNDS):
+        while killed < 30 * ROUNDS:
             await anyio.sleep(chance.uniform(0.02, 0.3))
             rows = await connection.fetch(
                 "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a WHERE a.datname = current_database()"
@@ -163,7 +163,6 @@ async def test_i1_i2_sessions_killed_behind_the_pooler_lose_and_double_nothing(
         events = await compare(database_url, writers.committed)
     print(f"\nevents {events}, backends killed {killed}")
 
-    assert killed > 20
     assert set(await backends(url, LEFT)) == {""}
 
 
