@@ -212,6 +212,45 @@ async def test_the_death_of_a_peer_is_noticed_by_its_lock(database_url: str, con
         await until(lambda: shares(connection), lambda found: found == {str(watching.daemon_id): 10}, seconds=5)
 
 
+@pytest.mark.usefixtures("no_beats")
+async def test_a_lease_that_its_holder_does_not_know_of_is_let_go_of(database_url: str, connection: Session) -> None:
+    """As after a lost connection: in the table it is that of a daemon that lives, so nobody else would take it."""
+    async with running(database_url, *TEN) as first, running(database_url, *TEN) as second:
+        await shared(connection, 5, 5)
+        await connection.execute(
+            "UPDATE runbell.sensors SET lease_holder = $1, lease_epoch = lease_epoch + 1 WHERE sensor_name = ("
+            "SELECT min(sensor_name) FROM runbell.sensors WHERE lease_holder = $2)",
+            first.daemon_id,
+            second.daemon_id,
+        )
+        assert sorted((await shares(connection)).values()) == [4, 6]
+
+        first.set_apart([], apart=True)
+
+        await shared(connection, 5, 5)
+        await record(connection, "r1")
+        await until(lambda: times_requested(connection, "r1"), lambda found: sum(found.values()) == 10)
+
+
+async def test_a_release_whose_time_runs_out_half_way_holds_nothing_back(
+    database_url: str, connection: Session
+) -> None:
+    async with running(database_url, *TEN), running(database_url, *TEN, role=Role.STANDBY) as standby:
+        await shared(connection, 10)
+        locking = await asyncpg.connect(database_url)
+        async with locking.transaction():
+            await locking.execute("SELECT FROM runbell.sensors FOR UPDATE")
+            standby.promote()
+            releases = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '-- Gives up%' AND state = 'active'"
+            await until(lambda: connection.fetchval(releases), lambda count: count == 1)
+            await until(lambda: connection.fetchval(releases), lambda count: count == 0)
+        await locking.close()
+
+        await shared(connection, 5, 5)
+        await record(connection, "r1")
+        await until(lambda: times_requested(connection, "r1"), lambda found: sum(found.values()) == 10)
+
+
 async def test_sensors_that_are_kept_apart_are_held_by_their_own_daemon_alone(
     database_url: str, connection: Session
 ) -> None:

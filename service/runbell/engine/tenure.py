@@ -177,6 +177,8 @@ class Tenure:
             await self._take(room, dead)
         elif room < 0:
             await self._handover.give_up(self._most_idle(-room), HAND_OVER_SECONDS)
+        # In the table they are those of a daemon that lives: without this nobody would ever take them.
+        await self._handover.release([name for name in found.strays if not self._term.epoch_of(name)])
 
     def _room(self, found: Beat, living: dict[UUID, Peer]) -> int:
         """How many leases are missing to this daemon's share; below zero: beyond it."""

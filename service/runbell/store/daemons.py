@@ -60,6 +60,8 @@ class Beat:
         known: this daemon still stands in the table.
         peers: the other live daemons.
         lost: sensors whose lease or state is no longer as this daemon believes.
+        strays: sensors whose lease it has in the table without knowing of it, from before its database was lost, or
+            because the answer to a release was.
         free: there are leases that it may take.
         apart: the sensors that are kept apart, and whether nobody holds their lease.
         undeployed: there are sensors whose deployment nobody answers for any more.
@@ -69,6 +71,7 @@ class Beat:
     known: bool = False
     peers: dict[UUID, Peer] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
+    strays: set[str] = field(default_factory=set)
     free: bool = False
     apart: dict[str, bool] = field(default_factory=dict)
     undeployed: bool = False
@@ -181,6 +184,8 @@ def _take_in(found: Beat, kind: str, name: str, *of_peer: Any) -> None:
         found.peers[UUID(name)] = Peer(arrival, beats, age, locked, lock_key, sharing)
     elif kind == "lost":
         found.lost.add(name)
+    elif kind == "stray":
+        found.strays.add(name)
     elif kind == "free":
         found.free = True
     elif kind == "apart":

@@ -6,7 +6,7 @@
 -- $4 active       boolean[] what it believes of their state
 -- $5 hashes       bigint[]  of their filters
 -- $6 apart        boolean   it evaluates sensors that are kept apart, and no others
--- → kind (beat, peer, lost, free, apart, undeployed, due, rung); name: daemon_id or sensor_name; of a peer: its arrival,
+-- → kind (beat, peer, lost, stray, free, apart, undeployed, due, rung); name: daemon_id or sensor_name; of a peer: its arrival,
 --   beat, age in seconds, locked (its session lock is held), lock_key, sharing (it shares this daemon's sensors)
 WITH beaten AS (
     UPDATE runbell.daemons
@@ -32,6 +32,7 @@ offered AS MATERIALIZED (
             AND s.lease_epoch = t.lease_epoch
             AND s.apart = $6::boolean
             AND (s.state = 'running' OR s.state = 'declared' AND s.declared_active) = t.active AS held,
+        s.lease_holder = $1 AND t.lease_epoch = 0 AS stray,
         s.apart,
         s.lease_holder IS NULL
             OR s.lease_holder = $1
@@ -64,6 +65,10 @@ UNION ALL
 SELECT 'lost', o.sensor_name, NULL, NULL, NULL, NULL, NULL, NULL
 FROM offered AS o
 WHERE o.believed AND o.held IS NOT TRUE
+UNION ALL
+SELECT 'stray', o.sensor_name, NULL, NULL, NULL, NULL, NULL, NULL
+FROM offered AS o
+WHERE o.stray
 UNION ALL
 SELECT 'free', NULL, NULL, NULL, NULL, NULL, NULL, NULL
 WHERE EXISTS (
