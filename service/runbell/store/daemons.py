@@ -177,20 +177,17 @@ async def beat(session: Session, daemon_id: UUID, believed: Sequence[Belief], *,
 
 
 def _take_in(found: Beat, kind: str, name: str, *of_peer: Any) -> None:
-    if kind == "beat":
-        found.known = True
-    elif kind == "peer":
-        arrival, beats, age, locked, lock_key, sharing = of_peer
-        found.peers[UUID(name)] = Peer(arrival, beats, age, locked, lock_key, sharing)
-    elif kind == "lost":
-        found.lost.add(name)
-    elif kind == "stray":
-        found.strays.add(name)
-    elif kind == "free":
-        found.free = True
-    elif kind == "apart":
-        found.apart[name] = bool(of_peer[3])
-    elif kind == "undeployed":
-        found.undeployed = True
-    elif kind == "due":
-        found.due = True
+    match kind:
+        case "peer":
+            arrival, beats, age, locked, lock_key, sharing = of_peer
+            found.peers[UUID(name)] = Peer(arrival, beats, age, locked, lock_key, sharing)
+        case "lost":
+            found.lost.add(name)
+        case "stray":
+            found.strays.add(name)
+        case "apart":
+            found.apart[name] = bool(of_peer[3])
+        case "beat":
+            found.known = True
+        case "free" | "undeployed" | "due":
+            setattr(found, kind, True)
