@@ -125,7 +125,7 @@ REQUESTS = {
         b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         b"405",
     ),
-    "a bad chunk": (b"POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", b"40"),
+    "a bad chunk": (b"POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", b"400"),
     "a big body": (b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 5000000\r\n\r\n" + HUGE * 5, b"405"),
     "HEAD": (b"HEAD /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", b"200"),
     "POST": (b"POST /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", b"405"),
@@ -143,7 +143,7 @@ REQUESTS = {
 }
 
 
-async def test_nonsense_is_answered_or_cut_and_reported_nowhere(database_url, capfd):
+async def test_nonsense_is_answered_or_cut_and_reported_nowhere(database_url, capfd, caplog):
     async with answering(database_url) as port:
         for name, (given, status) in REQUESTS.items():
             answered = await anyio.to_thread.run_sync(said_by_server, port, given)
@@ -155,6 +155,28 @@ async def test_nonsense_is_answered_or_cut_and_reported_nowhere(database_url, ca
             assert (await fetch(port, "/healthz")).status == 200, name
     said = capfd.readouterr()
     assert (said.out, said.err) == ("", "")
+    # What the server logs is caught before it gets there.
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+async def test_a_request_that_breaks_after_its_answer_is_cut_and_reported_nowhere(database_url, caplog):
+    begun = b"POST /healthz HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    def break_off(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(begun)
+            answered = client.recv(65536)
+            client.sendall(b"zz\r\n")
+            while got := client.recv(65536):
+                answered += got
+        return answered
+
+    async with answering(database_url) as port:
+        answered = await anyio.to_thread.run_sync(break_off, port)
+
+    assert answered.startswith(b"HTTP/1.1 405 ")
+    assert answered.count(b"HTTP/1.1") == 1
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 async def test_an_answer_tells_nothing_of_what_answers(database_url):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anyio
+import h11
 from starlette.applications import Starlette
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -74,6 +75,16 @@ class _ShortLived(H11Protocol):
         # Uvicorn compares it with connections too: clients that say nothing would shut the others out.
         self.limit_concurrency = CLIENTS if len(self.tasks) >= CLIENTS else None
         super().handle_events()
+
+    def send_400_response(self, msg: str) -> None:
+        # Uvicorn answers a request that turns out to be broken a second time, and each answer that h11 refuses for
+        # it is logged as an error with a stack: a client's nonsense would page somebody.
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        super().send_400_response(msg)
 
     def _make_room(self) -> None:
         silent = [other for other in self.connections if isinstance(other, _ShortLived) and other.is_silent]
