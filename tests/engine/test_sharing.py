@@ -1,5 +1,6 @@
 """Replicas share the sensors evenly, without configuration, and hand them over without losing or doubling anything."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import anyio
@@ -9,6 +10,7 @@ import pytest
 from runbell.core.leases import Role
 from runbell.core.sensors import Sensor
 from runbell.engine import tenure
+from runbell.engine.listener import Listener
 from runbell.store.statements import statement
 from support.daemons import record, running, until
 from support.sharing import (
@@ -295,3 +297,42 @@ async def test_what_nobody_asked_for_is_passed_when_a_daemon_stops(database_url:
         assert not await connection.fetchval(passed)
 
     assert await connection.fetchval(passed)
+
+
+async def test_who_holds_no_sensor_is_not_woken_for_events_and_hears_them_once_it_does(
+    database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-by that woke for each event would compete with those that answer."""
+    heard: list[str] = []
+
+    def hear(_: Listener, __: object, ___: int, channel: str, ____: str) -> None:
+        heard.append(channel)
+
+    async def is_deaf() -> bool:
+        """Of two rings, one for events and one for leases, is only the second heard?"""
+        heard.clear()
+        await connection.execute("NOTIFY runbell_events")
+        await connection.execute("NOTIFY runbell_leases")
+        await until(looked, lambda channels: "runbell_leases" in channels)
+        return "runbell_events" not in heard
+
+    async def looked() -> list[str]:
+        return heard
+
+    for name in ("_on_ring", "_on_leases"):
+        monkeypatch.setattr(Listener, name, both(getattr(Listener, name), hear))
+    async with running(database_url, *TEN, role=Role.STANDBY) as standby:
+        await until(is_deaf)
+        standby.promote()
+        await shared(connection, 10)
+        await until(is_deaf, lambda deaf: not deaf)
+        await record(connection, "r")
+        await until(lambda: times_requested(connection, "r"), lambda found: len(found) == 10)
+
+
+def both(first: Callable[..., None], second: Callable[..., None]) -> Callable[..., None]:
+    def call(*arguments: object) -> None:
+        first(*arguments)
+        second(*arguments)
+
+    return call

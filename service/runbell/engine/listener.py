@@ -30,7 +30,8 @@ class Listener:
 
     Attributes:
         session: the session that listens.
-        rung: rings when a writer rang.
+        rung: rings when a writer rang, while events are heard.
+        turn: whoever uses the session takes it, for one statement at a time.
         direct: notifications reach this session, so it may hold locks and somebody may sleep.
     """
 
@@ -50,7 +51,9 @@ class Listener:
         self._lost = anyio.Event()
         self._heard = anyio.Event()
         self._doubted = Doorbell()
+        self._hearing = False
         self.rung = Doorbell()
+        self.turn = anyio.Lock()
         self.direct = False
 
     async def __aenter__(self) -> Self:
@@ -76,6 +79,22 @@ class Listener:
                 await self.session.close()
         self.session.terminate()
 
+    async def hear_events(self) -> None:
+        """Be rung for events from here on; what committed before has to be read."""
+        if self.direct and not self._hearing:
+            async with self.turn:
+                with translated():
+                    await self.session.add_listener(CHANNEL, self._on_ring)
+            self._hearing = True
+
+    async def ignore_events(self) -> None:
+        """Be rung for events no more: a stand-by that woke for each would take its time from those that answer."""
+        if self._hearing:
+            self._hearing = False
+            async with self.turn:
+                with translated():
+                    await self.session.remove_listener(CHANNEL, self._on_ring)
+
     def doubt(self) -> None:
         """Events came that nobody rang for: find out whether the session still hears."""
         self._doubted.ring()
@@ -95,7 +114,8 @@ class Listener:
                 return False
             await self.session.add_listener(CHANNEL, self._on_ring)
             await self.session.add_listener(LEASES_CHANNEL, self._on_leases)
-            if await self._hears():
+            self._hearing = await self._hears()
+            if self._hearing:
                 return True
             await self.session.remove_listener(CHANNEL, self._on_ring)
             await self.session.remove_listener(LEASES_CHANNEL, self._on_leases)

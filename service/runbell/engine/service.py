@@ -74,7 +74,7 @@ class Service:
             handover=self._handover,
             watcher=self._watcher,
         )
-        self._tail = Tail(pool, sleep, listener.rung, lambda held: self._backlog.start([held]), listener.doubt)
+        self._tail = Tail(pool, sleep, listener, lambda held: self._backlog.start([held]))
 
     async def run(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
         """Serve until `stopping` is set, then drain.

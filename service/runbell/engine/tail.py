@@ -14,7 +14,7 @@ from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Head
 from runbell.core.routing import Routes
-from runbell.engine.doorbell import Doorbell
+from runbell.engine.listener import Listener
 from runbell.engine.term import Held, by_place
 from runbell.store.bell import Sleep
 from runbell.store.connections import Pool
@@ -41,17 +41,16 @@ class Tail:
         self,
         pool: Pool,
         sleep: Sleep | None,
-        rung: Doorbell,
+        listener: Listener,
         on_full: Callable[[Held], None],
-        on_unrung: Callable[[], None],
     ) -> None:
         self._pool = pool
         # Without notifications nobody can be rung awake, so there is no sleep.
         self._sleep = sleep
-        self._rung = rung
+        self._listener = listener
+        self._rung = listener.rung
         self._on_full = on_full
-        # Called when events were found that came while it slept, and that nobody rang for.
-        self._on_unrung = on_unrung
+        # It woke by itself: events that are found then came while it slept, and nobody rang for them.
         self._unrung = False
         self._joined: dict[str, Held] = {}
         self._joining: list[Held] = []
@@ -91,10 +90,13 @@ class Tail:
 
     async def _begin_anew(self) -> None:
         """Nobody listens: read nothing and be rung for nothing until somebody joins; begin where the server is then."""
-        if self._sleep is not None and not self._joining:
-            await self._sleep.wake()
+        if not self._joining:
+            if self._sleep is not None:
+                await self._sleep.wake()
+            await self._listener.ignore_events()
         while not self._joining:
             await self._rung.wait(None)
+        await self._listener.hear_events()
         self.head = Head(Place(await read_snapshot(self._pool)))
 
     def _current_routes(self) -> Routes:
@@ -171,7 +173,7 @@ class Tail:
             return
         if self._unrung:
             self._unrung = False
-            self._on_unrung()
+            self._listener.doubt()
         now = anyio.current_time()
         self._interval = 0.8 * self._interval + 0.2 * min(now - self._read_at, 1.0)
         self._read_at = now

@@ -146,13 +146,14 @@ class Tenure:
             for name, filter_hash in self._hashes.items()
         ]
         member = self._membership
-        found = await beat(
-            self._listener.session,
-            self._identity.daemon_id,
-            believed,
-            apart=member.apart,
-            timeout=BEAT_DEADLINE_SECONDS,
-        )
+        async with self._listener.turn:
+            found = await beat(
+                self._listener.session,
+                self._identity.daemon_id,
+                believed,
+                apart=member.apart,
+                timeout=BEAT_DEADLINE_SECONDS,
+            )
         if member.role is Role.LEAVING:
             # Whoever has left must not be registered again by a last beat.
             return found
