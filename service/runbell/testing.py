@@ -2,11 +2,11 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
-from runbell.core.contexts import RunStatusSensorContext, build_context, cannot_wait
+from runbell.core.contexts import RecordedAnswers, RunStatusSensorContext, build_context, cannot_wait
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
@@ -120,20 +120,9 @@ def build_run_status_sensor_context(
         'no space left'
     """
     event = made_up_event(**happened)
-    sensor = Sensor(name=sensor_name, function=print, statuses=frozenset({event.status}))
-    made = build_context(sensor, sensor_name, event, log=_log(sensor_name), lookups=_Story(event, happened), wait=_wait)
-    return RunStatusSensorContext(
-        sensor_name=sensor_name,
-        dagster_run=dagster_run or made.dagster_run,
-        dagster_event=dagster_event or made.dagster_event,
-        instance=dagster_instance or made.instance,
-        log=made.log,
-        step_failures=made.step_failures,
-        astep_failures=made.astep_failures,
-        given_partition_key=event.partition_key,
-        given_event=event,
-        given_replay=happened.get("replay", 0),
-    )
+    recorded = RecordedAnswers(_Story(event, happened), _wait, _log)
+    answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
+    return RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
 
 
 def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
@@ -175,6 +164,34 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Answers with the test's own objects where it gave some."""
+
+    recorded: RecordedAnswers
+    dagster_run: Any
+    dagster_event: Any
+    dagster_instance: Any
+
+    def run(self, event: RunEvent) -> Any:
+        return self.dagster_run or self.recorded.run(event)
+
+    def change(self, event: RunEvent) -> Any:
+        return self.dagster_event or self.recorded.change(event)
+
+    def instance(self, event: RunEvent) -> Any:
+        return self.dagster_instance or self.recorded.instance(event)
+
+    def log(self, sensor_name: str, event: RunEvent) -> Any:
+        return self.recorded.log(sensor_name, event)
+
+    def step_failures(self, event: RunEvent) -> Sequence[Any]:
+        return self.recorded.step_failures(event)
+
+    def astep_failures(self, event: RunEvent) -> Awaitable[Sequence[Any]]:
+        return self.recorded.astep_failures(event)
+
+
 class _Story:
     """Answers a context's questions from what the test said."""
 
@@ -195,15 +212,8 @@ class _Story:
 
 def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusion:
     wait = cannot_wait if sensor.is_async else _wait
-    context = build_context(
-        sensor,
-        sensor.name,
-        event,
-        log=_log(sensor.name),
-        lookups=_Story(event, happened),
-        wait=wait,
-        replay=happened.get("replay", 0),
-    )
+    answers = RecordedAnswers(_Story(event, happened), wait, _log)
+    context = build_context(sensor, sensor.name, event, answers, replay=happened.get("replay", 0))
     try:
         returned = _awaited(sensor, context) if sensor.is_async else _drained(sensor.evaluate(context))
     except Exception as error:  # noqa: BLE001 - whatever the function raises is its failure
@@ -256,7 +266,7 @@ def _request(draft: RequestDraft) -> RunRequest:
     )
 
 
-def _log(sensor_name: str) -> logging.Logger:
+def _log(sensor_name: str, _: RunEvent) -> logging.Logger:
     return logging.getLogger(f"runbell.sensors.{sensor_name}")
 
 

@@ -1,6 +1,5 @@
 """What a sensor's function is given."""
 
-import dataclasses
 import logging
 from types import SimpleNamespace
 
@@ -18,7 +17,7 @@ from runbell import (
     run_failure_sensor,
     run_status_sensor,
 )
-from runbell.core.contexts import build_context, cannot_wait
+from runbell.core.contexts import RecordedAnswers, build_context, cannot_wait
 from runbell.core.events import StepFailure
 from runbell.core.failures import ErrorInfo, read_error
 from runbell.core.runs import RunFacts
@@ -62,7 +61,8 @@ def alerting(context): ...
 
 
 def context_of(event, sensor=watching, waiting=wait):
-    return build_context(sensor, "here:it", event, log=logging.getLogger("test"), lookups=Store(), wait=waiting)
+    answers = RecordedAnswers(Store(), waiting, lambda *_: logging.getLogger("test"))
+    return build_context(sensor, "here:it", event, answers)
 
 
 def test_the_run_is_as_it_was_recorded():
@@ -257,10 +257,30 @@ def test_a_context_takes_objects_of_the_authors_own():
     assert context.failure_event is context.for_run_failure().failure_event is event
 
 
-def test_the_key_for_outside_services_needs_an_event():
-    context = dataclasses.replace(build_run_status_sensor_context("it", event_id=7), given_event=None)
-    with pytest.raises(NotHereError, match="made without an event"):
-        _ = context.idempotency_key
+def test_nothing_is_made_that_nobody_looks_at_and_what_is_looked_at_is_made_once():
+    asked = []
+
+    class Counting(RecordedAnswers):
+        def run(self, event):
+            asked.append("run")
+            return super().run(event)
+
+        def change(self, event):
+            asked.append("change")
+            return super().change(event)
+
+    answers = Counting(Store(), wait, lambda *_: asked.append("log"))
+    context = build_context(watching, "here:it", made_up_event(partition_key="p", status="FAILURE"), answers)
+    assert (context.sensor_name, context.partition_key) == ("here:it", "p")
+    assert context.idempotency_key
+    assert asked == []
+
+    assert context.dagster_run is context.dagster_run
+    assert repr(context.dagster_run) in repr(context)
+    failure = context.for_run_failure()
+    assert failure.dagster_run is context.dagster_run
+    assert (failure.failure_event, context.log) == (failure.dagster_event, None)
+    assert asked == ["run", "change", "log"]
 
 
 def test_a_context_of_a_failure_is_one_for_a_failure_already():

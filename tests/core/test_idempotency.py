@@ -44,7 +44,7 @@ def test_names_that_look_alike_in_it_are_still_told_apart():
 
 def test_the_context_has_it_in_the_daemon_and_in_tests():
     sensor = Sensor(name="alert", function=print, statuses=frozenset({"FAILURE"}), is_failure=True)
-    made = build_context(sensor, "alert", EVENT, log=None, lookups=None, wait=None, replay=3)
+    made = build_context(sensor, "alert", EVENT, None, replay=3)
     given = build_run_status_sensor_context(sensor_name="alert", run_id="r1", event_id=7, replay=3)
 
     assert made.idempotency_key == given.idempotency_key == idempotency_key("alert", EVENT, 3)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from runbell.core.dagster_events import DagsterEvent, status_change, step_failure
@@ -99,7 +100,61 @@ class Resources:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+class Answers(Protocol):
+    """Where a context's attributes come from. Each is asked when somebody looks at it: most functions look at few."""
+
+    def run(self, event: RunEvent) -> Any:
+        """`dagster_run`: the run as it stood when the event happened."""
+
+    def change(self, event: RunEvent) -> Any:
+        """`dagster_event`."""
+
+    def instance(self, event: RunEvent) -> Any:
+        """`instance`."""
+
+    def log(self, sensor_name: str, event: RunEvent) -> Any:
+        """`log`."""
+
+    def step_failures(self, event: RunEvent) -> Sequence[Any]:
+        """The run's failed steps, for a plain call."""
+
+    def astep_failures(self, event: RunEvent) -> Awaitable[Sequence[Any]]:
+        """The same, to be awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswers:
+    """Answers from what was recorded, and from the store for what is asked beyond it.
+
+    Attributes:
+        lookups: what can be asked of the store.
+        wait: waits for it in a plain call.
+        make_log: gives the logger of a sensor's evaluation for an event.
+    """
+
+    lookups: Lookups
+    wait: Wait
+    make_log: Callable[[str, RunEvent], Any]
+
+    def run(self, event: RunEvent) -> DagsterRun:
+        return DagsterRun(RunFacts.of(event))
+
+    def change(self, event: RunEvent) -> DagsterEvent:
+        return status_change(event)
+
+    def instance(self, event: RunEvent) -> Instance:
+        return Instance(event.source, self.lookups, self.wait)
+
+    def log(self, sensor_name: str, event: RunEvent) -> Any:
+        return self.make_log(sensor_name, event)
+
+    def step_failures(self, event: RunEvent) -> Sequence[DagsterEvent]:
+        return _events(event, self.wait(self.lookups.step_failures, event.source, event.run_id))
+
+    def astep_failures(self, event: RunEvent) -> Awaitable[Sequence[DagsterEvent]]:
+        return Then(self.lookups.step_failures(event.source, event.run_id), partial(_events, event))
+
+
 class RunStatusSensorContext:
     """What a sensor's function is given for one event.
 
@@ -118,16 +173,31 @@ class RunStatusSensorContext:
         'etl'
     """
 
-    sensor_name: str
-    dagster_run: Any
-    dagster_event: Any
-    instance: Any
-    log: Any
-    step_failures: Callable[[], Sequence[Any]]
-    astep_failures: Callable[[], Awaitable[Sequence[Any]]]
-    given_partition_key: str | None = None
-    given_event: RunEvent | None = None
-    given_replay: int = 0
+    def __init__(self, sensor_name: str, event: RunEvent, answers: Answers, replay: int = 0) -> None:
+        # One is made for every evaluation: what a function does not look at costs nothing.
+        self.sensor_name = sensor_name
+        self._event = event
+        self._answers = answers
+        self._replay = replay
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(sensor_name={self.sensor_name!r}, dagster_run={self.dagster_run!r})"
+
+    @cached_property
+    def dagster_run(self) -> Any:
+        return self._answers.run(self._event)
+
+    @cached_property
+    def dagster_event(self) -> Any:
+        return self._answers.change(self._event)
+
+    @cached_property
+    def instance(self) -> Any:
+        return self._answers.instance(self._event)
+
+    @cached_property
+    def log(self) -> Any:
+        return self._answers.log(self.sensor_name, self._event)
 
     @property
     def idempotency_key(self) -> str:
@@ -135,17 +205,12 @@ class RunStatusSensorContext:
 
         At most 255 characters of ASCII without spaces or quotes, fit for an HTTP header such as `Idempotency-Key`.
         Calls for one event share it, whichever process makes them; a replay with `--new-requests` has another.
-
-        Raises:
-            NotHereError: this context was made for no event.
         """
-        if self.given_event is None:
-            raise NotHereError("context.idempotency_key is not here: this context was made without an event")
-        return idempotency_key(self.sensor_name, self.given_event, self.given_replay)
+        return idempotency_key(self.sensor_name, self._event, self._replay)
 
     @property
     def partition_key(self) -> str | None:
-        return self.given_partition_key or self.dagster_run.tags.get(PARTITION_TAG)
+        return self._event.partition_key or self.dagster_run.tags.get(PARTITION_TAG)
 
     @property
     def resources(self) -> Resources:
@@ -167,15 +232,17 @@ class RunStatusSensorContext:
 
     def get_step_failure_events(self) -> list[Any]:
         """The run's failed steps, each with step_key, message and event_specific_data.error; for `def` sensors."""
-        return list(self.step_failures())
+        return list(self._answers.step_failures(self._event))
 
     def aget_step_failure_events(self) -> Awaitable[list[Any]]:
         """The same, to be awaited in `async def` sensors."""
-        return Then(self.astep_failures(), list)
+        return Then(self._answers.astep_failures(self._event), list)
 
     def for_run_failure(self) -> "RunFailureSensorContext":
-        """The same context for a failure sensor."""
-        return RunFailureSensorContext(**self.__dict__)
+        """The same context for a failure sensor; what was looked at already stays the same object."""
+        made = RunFailureSensorContext(self.sensor_name, self._event, self._answers, self._replay)
+        made.__dict__.update(self.__dict__)
+        return made
 
 
 class RunFailureSensorContext(RunStatusSensorContext):
@@ -197,26 +264,15 @@ class RunFailureSensorContext(RunStatusSensorContext):
 
 
 def build_context(
-    sensor: Sensor, sensor_name: str, event: RunEvent, *, log: Any, lookups: Lookups, wait: Wait, replay: int = 0
+    sensor: Sensor, sensor_name: str, event: RunEvent, answers: Answers, *, replay: int = 0
 ) -> RunStatusSensorContext:
     """The context of one evaluation; a RunFailureSensorContext for a failure sensor."""
-
-    def made(failures: Sequence[StepFailure]) -> list[DagsterEvent]:
-        return [step_failure(event, failure) for failure in failures]
-
     kind = RunFailureSensorContext if sensor.is_failure else RunStatusSensorContext
-    return kind(
-        sensor_name=sensor_name,
-        dagster_run=DagsterRun(RunFacts.of(event)),
-        dagster_event=status_change(event),
-        instance=Instance(event.source, lookups, wait),
-        log=log,
-        step_failures=lambda: made(wait(lookups.step_failures, event.source, event.run_id)),
-        astep_failures=lambda: Then(lookups.step_failures(event.source, event.run_id), made),
-        given_partition_key=event.partition_key,
-        given_event=event,
-        given_replay=replay,
-    )
+    return kind(sensor_name, event, answers, replay)
+
+
+def _events(event: RunEvent, failures: Sequence[StepFailure]) -> list[DagsterEvent]:
+    return [step_failure(event, failure) for failure in failures]
 
 
 def _run(facts: RunFacts | None) -> DagsterRun | None:

@@ -15,8 +15,8 @@ import anyio.lowlevel
 import structlog
 from anyio import CapacityLimiter
 
-from runbell.core.contexts import RunStatusSensorContext, build_context, cannot_wait
-from runbell.core.events import StepFailure
+from runbell.core.contexts import RecordedAnswers, build_context, cannot_wait
+from runbell.core.events import RunEvent, StepFailure
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.progress import Evaluation
 from runbell.core.requests import Conclusion
@@ -62,8 +62,7 @@ class SensorLog:
 
     __slots__ = ("_bound", "_facts")
 
-    def __init__(self, sensor_name: str, evaluation: Evaluation) -> None:
-        event = evaluation.event
+    def __init__(self, sensor_name: str, event: RunEvent) -> None:
         self._facts = {"sensor": sensor_name, "event_id": event.event_id, "run_id": event.run_id}
         self._bound: Any = None
 
@@ -86,6 +85,12 @@ class Evaluator:
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
     _turn_ends: float = 0.0
+    _on_the_loop: RecordedAnswers = field(init=False)
+    _in_a_thread: RecordedAnswers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._on_the_loop = RecordedAnswers(self.lookups, cannot_wait, SensorLog)
+        self._in_a_thread = RecordedAnswers(self.lookups, wait_in_thread, SensorLog)
 
     async def evaluate(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> None:
         """Fill in what the evaluation came to."""
@@ -111,7 +116,8 @@ class Evaluator:
                 return Conclusion("failed", error=verdict)
         given = self.calls.of(sensor_name, evaluation)
         try:
-            context = self._context(sensor, sensor_name, evaluation)
+            answers = self._on_the_loop if sensor.is_async else self._in_a_thread
+            context = build_context(sensor, sensor_name, event, answers, replay=evaluation.replay)
             returned = await call(
                 sensor,
                 context,
@@ -136,17 +142,6 @@ class Evaluator:
         # Around the author's code, which may raise anything, an exit included: it becomes a row.
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001
             return conclude_raised(error, sensor)
-
-    def _context(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> RunStatusSensorContext:
-        return build_context(
-            sensor,
-            sensor_name,
-            evaluation.event,
-            log=SensorLog(sensor_name, evaluation),
-            lookups=self.lookups,
-            wait=cannot_wait if sensor.is_async else wait_in_thread,
-            replay=evaluation.replay,
-        )
 
     def _deadlines_of(self, sensor: Sensor) -> Deadlines:
         """Those of its own time; all sensors with the same time share one timer."""
