@@ -53,7 +53,8 @@ def test_stdout_has_log_lines_only_and_stderr_what_is_printed(folder, database_u
         process.signal(signal.SIGTERM)
         done = process.end()
 
-    assert sorted(done.stderr.splitlines()) == ["printed at import", "printed by a child", "printed by the sensor"]
+    # At import by each process that loads the module: one that answers, and one that stands by.
+    assert set(done.stderr.splitlines()) == {"printed at import", "printed by a child", "printed by the sensor"}
     assert all({"event", "level", "timestamp"} <= set(line) for line in process.lines)
     events = {line["event"]: line for line in process.lines}
     assert events["noticed r1"]["sensor"] == "on_failure"

@@ -100,6 +100,8 @@ class Supervisor:
             try:
                 for _ in range(self.active):
                     self._fleet.start("active")
+                # Beside the first, while the cores are free: later it would take from what catches up. It costs no time.
+                self._fleet.keep_standbys()
                 self._tasks.start_soon(self._watch)
                 await self._stop.wait()
                 await self._close(grace_seconds)
@@ -240,6 +242,9 @@ class Supervisor:
                 self._fleet.resume_apart(worker)
             return
         if not self._started:
+            if worker.role == "standby":
+                # Another is started with the daemon; what keeps all from beginning is the active one's to say.
+                return
             how = f"runbell: the first worker process ended while it started ({worker.ended_how()})"
             self.failed = worker.failed or Failed(1, how)
             self._stop.set()
