@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from runbell.core.documents import NotJsonError, read_tags, write_json, write_text_map
@@ -66,16 +67,24 @@ def drafted(sensor: Sensor, own: dict[str, str], request: Any) -> RequestDraft:
 def _target(sensor: Sensor, job: object) -> tuple[str | None, str]:
     """Code location and job: the only target, or the one that the request names."""
     targets = sensor.request_jobs
+    if job is None and len(targets) == 1:
+        return _split(targets[0])
     if not targets:
         raise Refused("requested a run but has no job to request: give it request_job= or request_jobs=")
-    if job is None and len(targets) > 1:
+    if job is None:
         raise Refused(f"requested a run without job_name, and its request_jobs are {', '.join(targets)}: name one")
-    named = targets[0] if job is None else _named(job)
+    named = _named(job)
     for target in targets:
-        location, _, name = target.rpartition(":")
+        location, name = _split(target)
         if named in {target, name}:
-            return location or None, name
+            return location, name
     raise Refused(f"requested a run of {shown(named)}, which is not among its request_jobs ({', '.join(targets)})")
+
+
+@lru_cache(maxsize=1000)
+def _split(target: str) -> tuple[str | None, str]:
+    location, _, name = target.rpartition(":")
+    return location or None, name
 
 
 def _named(job: object) -> str:
