@@ -100,7 +100,7 @@ class Supervisor:
             try:
                 for _ in range(self.active):
                     self._fleet.start("active")
-                # Beside the first, while the cores are free: later it would take from what catches up. It costs no time.
+                # Beside the first, while the cores are free: later it would take from what catches up.
                 self._fleet.keep_standbys()
                 self._tasks.start_soon(self._watch)
                 await self._stop.wait()
