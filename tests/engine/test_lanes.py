@@ -1,5 +1,6 @@
 """The order of one sensor's evaluations, how many run at once, and holding them back."""
 
+import asyncio
 from collections.abc import Callable
 
 import anyio
@@ -50,6 +51,7 @@ async def test_i4_an_event_that_comes_alone_does_not_wait_for_the_one_that_runs(
         await settles(lambda: calls.begun == [first, second])
         calls.end(first)
         calls.end(second)
+        lane.close()
 
 
 @pytest.mark.parametrize("width", [1, 3])
@@ -63,6 +65,7 @@ async def test_no_more_run_at_once_than_the_width_and_each_is_called_once(width:
         for done, one in enumerate(all_of_them):
             await settles(lambda done=done: len(calls.begun) == min(done + width, len(all_of_them)))  # type: ignore[misc]
             calls.end(one)
+        lane.close()
 
     assert calls.begun == all_of_them
 
@@ -78,6 +81,7 @@ async def test_two_events_of_one_run_are_never_evaluated_at_once() -> None:
         await settles(lambda: calls.begun == [first, other, second])
         calls.end(other)
         calls.end(second)
+        lane.close()
 
 
 async def test_held_it_begins_nothing_and_is_quiet_when_what_ran_has_ended_and_resumed_it_forgets_nothing() -> None:
@@ -100,3 +104,31 @@ async def test_held_it_begins_nothing_and_is_quiet_when_what_ran_has_ended_and_r
         calls.end(second)
         await settles(lambda: calls.begun == [first, second, third])
         calls.end(third)
+        lane.close()
+
+
+async def test_whoever_has_nothing_to_do_is_woken_for_the_next_and_only_one_waits_for_it() -> None:
+    calls = Calls()
+    begun_by = []
+
+    async def evaluate(one: Evaluation) -> None:
+        begun_by.append(asyncio.current_task())
+        await calls.evaluate(one)
+
+    at_once, later = [evaluation("a"), evaluation("b"), evaluation("c")], [evaluation("d"), evaluation("e")]
+    async with anyio.create_task_group() as tasks:
+        lane = Lane(tasks, 3, evaluate)
+        lane.add(at_once)
+        await settles(lambda: calls.begun == at_once)
+        for one in at_once:
+            calls.end(one)
+        await settles(lambda: lane.quiet)
+
+        lane.add(later)
+        await settles(lambda: calls.begun == [*at_once, *later])
+        assert not lane.quiet
+        assert begun_by[3] in begun_by[:3]
+        assert begun_by[4] not in begun_by[:3]
+        for one in later:
+            calls.end(one)
+        lane.close()

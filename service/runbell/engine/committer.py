@@ -14,7 +14,7 @@ from runbell.engine.doorbell import Doorbell
 from runbell.engine.reporting import Reporter
 from runbell.engine.retries import Retries
 from runbell.engine.term import Term
-from runbell.store.connections import Pool
+from runbell.store.connections import Connection
 from runbell.store.sensors import move_places
 from runbell.store.settling import Settled, settle
 
@@ -33,9 +33,9 @@ class Committer:
     """The only writer of places, requests, evaluations and ticks."""
 
     def __init__(
-        self, pool: Pool, term: Term, reporter: Reporter, retries: Retries, doubt: Callable[[str], None]
+        self, session: Connection, term: Term, reporter: Reporter, retries: Retries, doubt: Callable[[str], None]
     ) -> None:
-        self._pool = pool
+        self._session = session
         self._term = term
         self._reporter = reporter
         self._retries = retries
@@ -81,7 +81,7 @@ class Committer:
         """Write the places of sensors that have nothing pending but lag behind what was read."""
         async with self._one_at_a_time:
             moves = [move for held in self._term.held.values() if (move := held.progress.idle_move()) is not None]
-            moved = await move_places(self._pool, moves) if moves else set()
+            moved = await move_places(self._session, moves) if moves else set()
             for move in moves:
                 progress = self._progress_of(move)
                 if progress is not None and move.sensor_name in moved:
@@ -122,7 +122,7 @@ class Committer:
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
         try:
-            settled = await settle(self._pool, settlements)
+            settled = await settle(self._session, settlements)
         except StatementAbortedError as error:
             log.warning("commit_repeated", error=str(error))
             await anyio.sleep(self._pause * random.uniform(0.1, 1.0))  # noqa: S311 - two that met should not meet again

@@ -25,6 +25,7 @@ from runbell.engine.membership import Membership
 from runbell.engine.rebasing import trust_places
 from runbell.engine.reporting import Reporter
 from runbell.engine.service import Service
+from runbell.engine.sessions import Sessions
 from runbell.engine.tail import POLL_SECONDS
 from runbell.engine.watcher import Watcher
 from runbell.store.bell import Sleep
@@ -211,7 +212,9 @@ class Daemon:
             watcher = Watcher(listen_url, suffix, self._membership.told.ring)
         else:
             self._say_polling()
-        return Service(self._deployment, self._membership, pool, listener, sleep, watcher, Reporter(self._measures))
+        sessions = await Sessions.taken_from(pool)
+        reporter = Reporter(self._measures)
+        return Service(self._deployment, self._membership, sessions, listener, sleep, watcher, reporter)
 
     def _say_ready(self, task_status: TaskStatus[None]) -> None:
         self.ready = self._was_ready = True

@@ -23,12 +23,12 @@ from runbell.engine.pace import Pace
 from runbell.engine.reconciler import Reconciler
 from runbell.engine.reporting import Reporter
 from runbell.engine.retries import Retries
+from runbell.engine.sessions import Sessions
 from runbell.engine.tail import Tail
 from runbell.engine.tenure import Tenure
 from runbell.engine.term import Held, Term
 from runbell.engine.watcher import Watcher
 from runbell.store.bell import Sleep
-from runbell.store.connections import Pool
 from runbell.store.daemons import forget_daemon
 from runbell.store.sensors import SensorRow
 from runbell.store.ticks import read_recent_ticks
@@ -44,7 +44,7 @@ class Service:
         self,
         deployment: Deployment,
         membership: Membership,
-        pool: Pool,
+        sessions: Sessions,
         listener: Listener,
         sleep: Sleep | None,
         watcher: Watcher | None,
@@ -52,7 +52,7 @@ class Service:
     ) -> None:
         self._deployment = deployment
         self._membership = membership
-        self._pool = pool
+        self._pool = pool = sessions.pool
         self._listener = listener
         self._sleep = sleep
         self._reporter = reporter
@@ -61,7 +61,7 @@ class Service:
         lookups = StoreLookups(pool)
         self._evaluator = Evaluator(deployment.limits, lookups, deadlines, deployment.calls, deployment.verdicts)
         self._retries = Retries(pool, self._term)
-        self._committer = Committer(pool, self._term, reporter, self._retries, self._doubt)
+        self._committer = Committer(sessions.settling, self._term, reporter, self._retries, self._doubt)
         self._handover = Handover(pool, self._term, self._committer, deployment.identity)
         self._watcher = watcher
         self._tenure = Tenure(
@@ -74,7 +74,7 @@ class Service:
             handover=self._handover,
             watcher=self._watcher,
         )
-        self._tail = Tail(pool, sleep, listener, lambda held: self._backlog.start([held]))
+        self._tail = Tail(sessions.reading, sleep, listener, lambda held: self._backlog.start([held]))
 
     async def run(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
         """Serve until `stopping` is set, then drain.

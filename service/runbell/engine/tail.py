@@ -17,7 +17,7 @@ from runbell.core.routing import Routes
 from runbell.engine.listener import Listener
 from runbell.engine.term import Held, by_place
 from runbell.store.bell import Sleep
-from runbell.store.connections import Pool
+from runbell.store.connections import Connection, Session
 from runbell.store.events import EventPage, read_events
 from runbell.store.server import read_snapshot
 
@@ -39,12 +39,12 @@ class Tail:
 
     def __init__(
         self,
-        pool: Pool,
+        session: Connection,
         sleep: Sleep | None,
         listener: Listener,
         on_full: Callable[[Held], None],
     ) -> None:
-        self._pool = pool
+        self._session = session
         # Without notifications nobody can be rung awake, so there is no sleep.
         self._sleep = sleep
         self._listener = listener
@@ -80,7 +80,7 @@ class Tail:
             if not self._joined:
                 await self._begin_anew()
             statuses = self._current_routes().statuses
-            page = await read_page(self._pool, self.head.place, statuses=statuses)
+            page = await read_page(self._session, self.head.place, statuses=statuses)
             self._hand(page)
             if page.full:
                 continue
@@ -97,7 +97,7 @@ class Tail:
         while not self._joining:
             await self._rung.wait(None)
         await self._listener.hear_events()
-        self.head = Head(Place(await read_snapshot(self._pool)))
+        self.head = Head(Place(await read_snapshot(self._session)))
 
     def _current_routes(self) -> Routes:
         if self._routes is None:
@@ -126,7 +126,7 @@ class Tail:
 
     async def _admit_cohort(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> None:
         routes = Routes({held.sensor_name: held.subscription for held in cohort})
-        page = await read_page(self._pool, place, upper=reached, statuses=routes.statuses)
+        page = await read_page(self._session, place, upper=reached, statuses=routes.statuses)
         self.passed_rows |= page.passed_rows
         members = {held.sensor_name: held for held in cohort if not held.dropped}
         hand_out(page, members, routes)
@@ -182,7 +182,7 @@ class Tail:
 
 
 async def read_page(
-    pool: Pool,
+    session: Session,
     place: Place,
     *,
     upper: Snapshot | None = None,
@@ -192,7 +192,7 @@ async def read_page(
     """Read a page; a read that the server gave up, behind a lock say, is repeated and no reason to begin anew."""
     while True:
         try:
-            return await read_events(pool, place, upper=upper, statuses=statuses, jobs=jobs, scanned=PAGE)
+            return await read_events(session, place, upper=upper, statuses=statuses, jobs=jobs, scanned=PAGE)
         except StatementAbortedError as error:
             log.warning("read_repeated", error=str(error))
             await anyio.sleep(POLL_SECONDS)
