@@ -10,6 +10,7 @@ Example:
 from runbell.core.contexts import RunFailureSensorContext, RunStatusSensorContext
 from runbell.core.declaring import run_failure_sensor, run_status_sensor
 from runbell.core.errors import DefinitionError, NotHereError, RunbellError
+from runbell.core.event_types import DagsterEventType
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
 from runbell.core.retrying import GiveUp, Retry, RetryPolicy
 from runbell.core.selectors import CodeLocationSelector, JobSelector, RepositorySelector
@@ -19,6 +20,7 @@ from runbell.testing import build_run_status_sensor_context
 
 __all__ = [
     "CodeLocationSelector",
+    "DagsterEventType",
     "DagsterRunStatus",
     "DefaultSensorStatus",
     "DefinitionError",

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from runbell.core.event_types import DagsterEventType, read_event_type
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.failures import FailureData, read_error
 from runbell.core.runs import NamedText
@@ -54,8 +55,8 @@ class DagsterEvent:
         )
 
     @property
-    def event_type(self) -> NamedText:
-        return NamedText(self.event_type_value)
+    def event_type(self) -> DagsterEventType | NamedText:
+        return read_event_type(self.event_type_value)
 
     @property
     def is_failure(self) -> bool:

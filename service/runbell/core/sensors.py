@@ -8,12 +8,13 @@ from enum import Enum
 from typing import Any
 
 from runbell.core.filters import Filter, JobPattern
+from runbell.core.members import SharedMember
 from runbell.core.retrying import RetryPolicy
 
 Function = Callable[..., Any]
 
 
-class DefaultSensorStatus(Enum):
+class DefaultSensorStatus(SharedMember, Enum):
     """Whether a sensor runs as long as no operator has started or stopped it.
 
     Example:

@@ -2,9 +2,11 @@
 
 from enum import Enum
 
+from runbell.core.members import SharedMember
 
-class DagsterRunStatus(str, Enum):  # noqa: UP042 - str() gives DagsterRunStatus.FAILURE, as Dagster's does
-    """The status of a run, as in Dagster.
+
+class DagsterRunStatus(SharedMember, str, Enum):  # noqa: UP042 - str() gives DagsterRunStatus.FAILURE, as Dagster's
+    """The status of a run, as in Dagster: equal to Dagster's own member and to its text.
 
     Example:
         >>> DagsterRunStatus("FAILURE") is DagsterRunStatus.FAILURE
