@@ -9,6 +9,7 @@ Example:
 
 from runbell.core.contexts import RunFailureSensorContext, RunStatusSensorContext
 from runbell.core.declaring import run_failure_sensor, run_status_sensor
+from runbell.core.definitions import RunStatusSensorDefinition
 from runbell.core.errors import DefinitionError, NotHereError, RunbellError
 from runbell.core.event_types import DagsterEventType
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
@@ -33,6 +34,7 @@ __all__ = [
     "RunFailureSensorContext",
     "RunRequest",
     "RunStatusSensorContext",
+    "RunStatusSensorDefinition",
     "RunbellError",
     "Sensor",
     "SensorResult",

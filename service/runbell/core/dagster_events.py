@@ -5,7 +5,7 @@ from functools import cached_property
 from runbell.core.event_types import DagsterEventType, read_event_type
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.failures import FailureData, read_error
-from runbell.core.runs import NamedText
+from runbell.core.members import NamedText
 from runbell.core.statuses import event_type_of
 
 STEP_FAILURE = "STEP_FAILURE"

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from runbell.core.runs import NamedText
+from runbell.core.members import NamedText
 
 
 class DagsterEventType(str, Enum):  # noqa: UP042 - str() gives DagsterEventType.RUN_FAILURE, as Dagster's does

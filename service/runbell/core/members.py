@@ -1,4 +1,4 @@
-"""Enum members that are equal to those of the same enum in Dagster, though neither side imports the other."""
+"""Enum members that are equal to those of the same enum in Dagster, and text that answers like a member."""
 
 from enum import Enum
 
@@ -37,3 +37,22 @@ class SharedMember:
         """`DagsterRunStatus(theirs)` is ours."""
         same = isinstance(value, Enum) and value.__class__.__name__ == cls.__name__
         return getattr(cls, value.name, None) if isinstance(value, Enum) and same else None
+
+
+class NamedText(str):
+    """Text that can be asked for `.value` and `.name` like an enum's member: a status or event type nobody listed.
+
+    Example:
+        >>> NamedText("PAUSED").value
+        'PAUSED'
+    """
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> str:
+        return str(self)
+
+    @property
+    def name(self) -> str:
+        return str(self)

@@ -8,29 +8,11 @@ import msgspec
 
 from runbell.core.documents import read_object, read_tags
 from runbell.core.events import RunEvent
+from runbell.core.members import NamedText
 from runbell.core.statuses import ENDED, DagsterRunStatus
 
 BEFORE_START = frozenset({"NOT_STARTED", "MANAGED", "QUEUED", "STARTING"})
 PARTITION_TAG = "dagster/partition"
-
-
-class NamedText(str):
-    """Text that can be asked for `.value` and `.name` like an enum's member: a status or event type nobody listed.
-
-    Example:
-        >>> NamedText("PAUSED").value
-        'PAUSED'
-    """
-
-    __slots__ = ()
-
-    @property
-    def value(self) -> str:
-        return str(self)
-
-    @property
-    def name(self) -> str:
-        return str(self)
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
