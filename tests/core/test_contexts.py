@@ -17,7 +17,8 @@ from runbell import (
     run_failure_sensor,
     run_status_sensor,
 )
-from runbell.core.contexts import RecordedAnswers, build_context, cannot_wait
+from runbell.core.awaiting import cannot_wait
+from runbell.core.contexts import RecordedAnswers, build_context
 from runbell.core.events import StepFailure
 from runbell.core.failures import ErrorInfo, read_error
 from runbell.core.runs import RunFacts
@@ -44,9 +45,12 @@ class Store:
 
 def wait(function, *arguments):
     """Answers in a plain call, as a thread of the engine does."""
-    coroutine = function(*arguments)
+
+    async def answer():
+        return await function(*arguments)
+
     try:
-        coroutine.send(None)
+        answer().send(None)
     except StopIteration as done:
         return done.value
     raise AssertionError("the store of this test answers at once")
@@ -143,7 +147,7 @@ def test_a_failure_has_its_message_and_its_error():
     assert context.failure_event is context.dagster_event
     assert context.failure_event.message == "Steps failed: load"
     assert context.failure_event.event_type_value == "PIPELINE_FAILURE"
-    assert context.failure_event.event_specific_data.first_step_failure_event is None
+    assert context.failure_event.event_specific_data.first_step_failure_event.step_key == "load"
     assert (error.cls_name, error.stack[1], error.cause.message) == ("OSError", "    write()\n", "quota")
     assert error.to_string().splitlines() == [
         "OSError: no space left",
@@ -196,11 +200,11 @@ async def test_the_instance_answers_with_the_run_as_it_is_now():
 def test_what_is_not_here_is_named_and_looks_absent():
     context = context_of(made_up_event())
 
-    with pytest.raises(NotHereError, match=r"context\.instance\.get_run_records is not here"):
-        context.instance.get_run_records(limit=1)
+    with pytest.raises(NotHereError, match=r"context\.instance\.get_assets is not here: it answers get_run_by_id,"):
+        context.instance.get_assets(limit=1)
     with pytest.raises(NotHereError, match=r"context\.resources\.slack is not here: resources are not injected"):
         context.resources.slack.post()
-    assert not hasattr(context.instance, "get_runs")
+    assert not hasattr(context.instance, "get_job_snapshot")
     assert getattr(context.resources, "slack", None) is None
 
 
@@ -209,7 +213,7 @@ def test_an_async_sensor_is_told_what_to_await():
 
     with pytest.raises(NotHereError, match=r"await context\.aget_step_failure_events\(\)"):
         context.get_step_failure_events()
-    with pytest.raises(NotHereError, match=r"await context\.instance\.aget_run_by_id\(run_id\)"):
+    with pytest.raises(NotHereError, match=r"await context\.instance\.aget_run_stats\("):
         context.instance.get_run_stats("r1")
 
 
