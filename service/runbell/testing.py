@@ -108,13 +108,17 @@ def build_run_status_sensor_context(
     dagster_event: Any = None,
     dagster_instance: Any = None,
     dagster_run: Any = None,
+    context: Any = None,  # noqa: ARG001 - Dagster takes it for older code, and so do we
+    *,
+    repository_def: Any = None,
     **happened: Unpack[Happened],
 ) -> RunStatusSensorContext:
     """A context to call a sensor with: from what happened, or from objects of one's own as in Dagster.
 
     Args:
         sensor_name: what `context.sensor_name` says.
-        dagster_event, dagster_instance, dagster_run: used as they are, in place of made-up ones.
+        dagster_event, dagster_instance, dagster_run, repository_def: used as they are, in place of made-up ones.
+        context: without meaning, as in Dagster.
         happened: see `Happened`.
 
     Example:
@@ -125,7 +129,9 @@ def build_run_status_sensor_context(
     event = made_up_event(**happened)
     recorded = RecordedAnswers(Story(event, happened.get("step_failures", {})), _wait, _log)
     answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
-    return RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
+    made = RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
+    made.repository_def = repository_def
+    return made
 
 
 def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:

@@ -14,6 +14,15 @@ from runbell.core.instances import Instance, Lookups
 from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts
 from runbell.core.sensors import Sensor
 
+STATE = (
+    "how far a sensor has got is Runbell's own business; keep state of your own in the sensor's module or in a database"
+)
+NOT_HERE = {"cursor": STATE, "update_cursor": STATE, "last_run_key": STATE, "last_tick_completion_time": STATE}
+KNOWN = (
+    "it has sensor_name, dagster_run, dagster_event, failure_event, get_step_failure_events(), partition_key, instance,"
+    " log, resources and idempotency_key"
+)
+
 
 class Resources:
     """Stands where Dagster's contexts have their resources: Runbell injects none."""
@@ -104,6 +113,9 @@ class RunStatusSensorContext:
         'etl'
     """
 
+    # There is no repository here; a test may give one.
+    repository_def: Any = None
+
     def __init__(self, sensor_name: str, event: RunEvent, answers: Answers, replay: int = 0) -> None:
         # One is made for every evaluation: what a function does not look at costs nothing.
         self.sensor_name = sensor_name
@@ -160,6 +172,17 @@ class RunStatusSensorContext:
                 f" {self.dagster_event.event_type_value}; context.dagster_event has it"
             )
         return self.dagster_event
+
+    @property
+    def pipeline_run(self) -> Any:
+        """What `dagster_run` was called before Dagster 1.0."""
+        return self.dagster_run
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or hasattr(type(self), name):
+            # Also what a property of ours raised comes by here, and is raised once more.
+            return object.__getattribute__(self, name)
+        raise NotHereError(f"context.{name} is not here: {NOT_HERE.get(name, KNOWN)}")
 
     def get_step_failure_events(self) -> list[Any]:
         """The run's failed steps, each with step_key, message and event_specific_data.error; for `def` sensors."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from copy import copy
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 from runbell.core.errors import NotHereError
 
@@ -43,9 +43,10 @@ class Record:
     def __iter__(self) -> Iterator[Any]:
         return (getattr(self, name) for name in self._fields)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or hasattr(type(self), name):
+            # Also what a property of ours raised comes by here, and is raised once more.
+            return object.__getattribute__(self, name)
         raise NotHereError(f"{self.known_as}.{name} is not here: Runbell records {', '.join(self._fields)}")
 
     @classmethod
