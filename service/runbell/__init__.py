@@ -7,6 +7,8 @@ Example:
     ...     context.log.error("%s failed: %s", context.dagster_run.job_name, context.failure_event.message)
 """
 
+from typing import Any as _Any
+
 from runbell.core.contexts import RunFailureSensorContext, RunStatusSensorContext
 from runbell.core.declaring import run_failure_sensor, run_status_sensor
 from runbell.core.definitions import RunStatusSensorDefinition
@@ -43,3 +45,10 @@ __all__ = [
     "run_failure_sensor",
     "run_status_sensor",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """Names of Dagster's that code about runs needs: its own where it is installed, else what stands in for them."""
+    from runbell.core.stand_ins import stand_in
+
+    return stand_in(name)

@@ -36,7 +36,7 @@ def conclude(sensor: Sensor, sensor_name: str, event: RunEvent, returned: object
         ('skipped', 'enough')
     """
     try:
-        if returned is None:
+        if returned is None or _is_reaction(returned):
             return Conclusion("acted")
         requests, reasons = _parts(returned, max_requests)
         if requests and reasons:
@@ -134,6 +134,11 @@ def _several(returned: object, max_requests: int) -> list[object]:
 def _is(item: object, kind: type) -> bool:
     """Is it one, or Dagster's class of the same name?"""
     return isinstance(item, kind) or any(base.__name__ == kind.__name__ for base in type(item).__mro__)
+
+
+def _is_reaction(returned: object) -> bool:
+    """Is it Dagster's own word for having acted on a run?"""
+    return type(_only(returned)).__name__ == "DagsterRunReaction"
 
 
 def _reason(reasons: list[object]) -> str | None:
