@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
-from runbell.core.contexts import RecordedAnswers, RunStatusSensorContext, build_context, cannot_wait
-from runbell.core.events import RunEvent, StepFailure
+from runbell.core.awaiting import cannot_wait
+from runbell.core.contexts import RecordedAnswers, RunStatusSensorContext, build_context
+from runbell.core.events import RunEvent
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
-from runbell.core.runs import RunFacts
 from runbell.core.sensors import Sensor
+from runbell.core.stories import Story, failure_message
 
 MAX_REQUESTS = 10_000
 A_MOMENT = 1_767_225_600.0  # 2026-01-01 00:00 UTC
@@ -22,6 +23,7 @@ class Happened(TypedDict, total=False):
 
     Attributes:
         status: a member of DagsterRunStatus, or text.
+        message: of the event; else, where steps failed, Dagster's sentence about them.
         error: of a failure: a text, or `{"message": ..., "cls_name": ..., "stack": [...], "cause": {...}}`.
         step_failures: step keys with their errors, each given like `error`.
         recorded_at, started_at, ended_at: seconds since 1970.
@@ -79,18 +81,19 @@ def made_up_event(**happened: Unpack[Happened]) -> RunEvent:
     native = str(getattr(status, "value", status))
     error = happened.get("error")
     recorded_at = happened.get("recorded_at", A_MOMENT)
+    job_name = happened.get("job_name", "a_job")
     return RunEvent(
         event_id=happened.get("event_id", 1),
         xid=1,
         source=happened.get("source", "test"),
         run_id=happened.get("run_id", "a-run"),
-        job_name=happened.get("job_name", "a_job"),
+        job_name=job_name,
         code_location=happened.get("code_location"),
         status=native.upper(),
         native_status=native,
         partition_key=happened.get("partition_key"),
         tags=json.dumps(dict(happened.get("tags", {}))),
-        message=happened.get("message"),
+        message=happened.get("message", failure_message(job_name, happened.get("step_failures", {}))),
         error=None if error is None else json.dumps(error),
         recorded_at=recorded_at,
         run_config=json.dumps(dict(happened.get("run_config", {}))),
@@ -105,13 +108,17 @@ def build_run_status_sensor_context(
     dagster_event: Any = None,
     dagster_instance: Any = None,
     dagster_run: Any = None,
+    context: Any = None,  # noqa: ARG001 - Dagster takes it for older code, and so do we
+    *,
+    repository_def: Any = None,
     **happened: Unpack[Happened],
 ) -> RunStatusSensorContext:
     """A context to call a sensor with: from what happened, or from objects of one's own as in Dagster.
 
     Args:
         sensor_name: what `context.sensor_name` says.
-        dagster_event, dagster_instance, dagster_run: used as they are, in place of made-up ones.
+        dagster_event, dagster_instance, dagster_run, repository_def: used as they are, in place of made-up ones.
+        context: without meaning, as in Dagster.
         happened: see `Happened`.
 
     Example:
@@ -120,9 +127,11 @@ def build_run_status_sensor_context(
         'no space left'
     """
     event = made_up_event(**happened)
-    recorded = RecordedAnswers(_Story(event, happened), _wait, _log)
+    recorded = RecordedAnswers(Story(event, happened.get("step_failures", {})), _wait, _log)
     answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
-    return RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
+    made = RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
+    made.repository_def = repository_def
+    return made
 
 
 def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
@@ -192,27 +201,9 @@ class _Given:
         return self.recorded.astep_failures(event)
 
 
-class _Story:
-    """Answers a context's questions from what the test said."""
-
-    def __init__(self, event: RunEvent, happened: Happened) -> None:
-        self._event = event
-        self._failures = happened.get("step_failures", {})
-
-    async def run_by_id(self, run_id: str, source: str) -> RunFacts | None:
-        return RunFacts.of(self._event) if (source, run_id) == self._event.run else None
-
-    async def step_failures(self, source: str, run_id: str) -> Sequence[StepFailure]:
-        failures = self._failures if (source, run_id) == self._event.run else {}
-        return [
-            StepFailure(step_key, f'Execution of step "{step_key}" failed.', json.dumps(error), self._event.recorded_at)
-            for step_key, error in failures.items()
-        ]
-
-
 def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusion:
     wait = cannot_wait if sensor.is_async else _wait
-    answers = RecordedAnswers(_Story(event, happened), wait, _log)
+    answers = RecordedAnswers(Story(event, happened.get("step_failures", {})), wait, _log)
     context = build_context(sensor, sensor.name, event, answers, replay=happened.get("replay", 0))
     try:
         returned = _awaited(sensor, context) if sensor.is_async else _drained(sensor.evaluate(context))

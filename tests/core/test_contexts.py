@@ -1,5 +1,6 @@
 """What a sensor's function is given."""
 
+import copy
 import logging
 from types import SimpleNamespace
 
@@ -17,10 +18,12 @@ from runbell import (
     run_failure_sensor,
     run_status_sensor,
 )
-from runbell.core.contexts import RecordedAnswers, build_context, cannot_wait
+from runbell.core.awaiting import cannot_wait
+from runbell.core.contexts import RecordedAnswers, build_context
+from runbell.core.dagster_events import DagsterEvent
 from runbell.core.events import StepFailure
 from runbell.core.failures import ErrorInfo, read_error
-from runbell.core.runs import RunFacts
+from runbell.core.runs import DagsterRun, RunFacts
 from runbell.testing import made_up_event
 
 ERROR = {
@@ -44,9 +47,12 @@ class Store:
 
 def wait(function, *arguments):
     """Answers in a plain call, as a thread of the engine does."""
-    coroutine = function(*arguments)
+
+    async def answer():
+        return await function(*arguments)
+
     try:
-        coroutine.send(None)
+        answer().send(None)
     except StopIteration as done:
         return done.value
     raise AssertionError("the store of this test answers at once")
@@ -143,7 +149,7 @@ def test_a_failure_has_its_message_and_its_error():
     assert context.failure_event is context.dagster_event
     assert context.failure_event.message == "Steps failed: load"
     assert context.failure_event.event_type_value == "PIPELINE_FAILURE"
-    assert context.failure_event.event_specific_data.first_step_failure_event is None
+    assert context.failure_event.event_specific_data.first_step_failure_event.step_key == "load"
     assert (error.cls_name, error.stack[1], error.cause.message) == ("OSError", "    write()\n", "quota")
     assert error.to_string().splitlines() == [
         "OSError: no space left",
@@ -196,11 +202,11 @@ async def test_the_instance_answers_with_the_run_as_it_is_now():
 def test_what_is_not_here_is_named_and_looks_absent():
     context = context_of(made_up_event())
 
-    with pytest.raises(NotHereError, match=r"context\.instance\.get_run_records is not here"):
-        context.instance.get_run_records(limit=1)
+    with pytest.raises(NotHereError, match=r"context\.instance\.get_assets is not here: it answers get_run_by_id,"):
+        context.instance.get_assets(limit=1)
     with pytest.raises(NotHereError, match=r"context\.resources\.slack is not here: resources are not injected"):
         context.resources.slack.post()
-    assert not hasattr(context.instance, "get_runs")
+    assert not hasattr(context.instance, "get_job_snapshot")
     assert getattr(context.resources, "slack", None) is None
 
 
@@ -209,7 +215,7 @@ def test_an_async_sensor_is_told_what_to_await():
 
     with pytest.raises(NotHereError, match=r"await context\.aget_step_failure_events\(\)"):
         context.get_step_failure_events()
-    with pytest.raises(NotHereError, match=r"await context\.instance\.aget_run_by_id\(run_id\)"):
+    with pytest.raises(NotHereError, match=r"await context\.instance\.aget_run_stats\("):
         context.instance.get_run_stats("r1")
 
 
@@ -288,3 +294,49 @@ def test_a_context_of_a_failure_is_one_for_a_failure_already():
 
     assert isinstance(context, RunFailureSensorContext)
     assert context.for_run_failure() is context
+
+
+def test_what_dagsters_contexts_have_besides():
+    context = context_of(made_up_event(status="FAILURE"))
+
+    assert context.pipeline_run is context.dagster_run
+    assert context.repository_def is None
+    for name in ("cursor", "update_cursor"):
+        with pytest.raises(NotHereError, match=rf"^context\.{name} is not here: .* keep state of your own in"):
+            getattr(context, name)
+    with pytest.raises(NotHereError, match=r"^context\.tick is not here: it has sensor_name, dagster_run,"):
+        _ = context.tick
+    assert not hasattr(context, "cursor")
+    assert copy.copy(context).sensor_name == "here:it"
+
+
+def test_a_context_is_built_with_dagsters_arguments():
+    run, instance, repository = (
+        DagsterRun("etl", run_id="r1"),
+        SimpleNamespace(),
+        SimpleNamespace(name="__repository__"),
+    )
+    event = DagsterEvent("PIPELINE_FAILURE", "etl", message="oh")
+    context = build_run_status_sensor_context(
+        "mine", event, instance, run, None, partition_key="p1", repository_def=repository
+    )
+
+    assert (context.dagster_run, context.dagster_event, context.instance) == (run, event, instance)
+    assert (context.partition_key, context.repository_def.name) == ("p1", "__repository__")
+    assert context.for_run_failure().repository_def is repository
+
+
+def test_the_first_failed_step_is_looked_up_when_somebody_asks():
+    event = made_up_event(status="FAILURE", tags={"dagster/failure_reason": "STEP_FAILURE"}, error=ERROR)
+    data = context_of(event).failure_event.event_specific_data
+
+    assert data.failure_reason.value == "STEP_FAILURE"
+    assert data.first_step_failure_event.event_specific_data.error.message == "no space left"
+    assert str(data.error).startswith("OSError: no space left")
+    assert data.error.to_exception_message_only().to_string() == "OSError: no space left"
+    assert [*data._asdict()] == ["error", "failure_reason", "first_step_failure_event"]
+    awaiting = context_of(event, waiting=cannot_wait).failure_event.event_specific_data
+    with pytest.raises(NotHereError, match=r"await context\.aget_step_failure_events\(\)"):
+        _ = awaiting.first_step_failure_event
+    unreadable = context_of(replace(event, tags="{")).failure_event.event_specific_data
+    assert (unreadable.failure_reason, unreadable.error.cls_name) == (None, "OSError")

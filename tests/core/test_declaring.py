@@ -116,6 +116,23 @@ def test_targets_come_from_either_argument():
     assert declared(request_job=JobSelector("elsewhere", "__repository__", "load")).request_jobs == ("elsewhere:load",)
 
 
+def test_former_names_mean_what_todays_names_do():
+    assert declared(job_selection=[A_JOB]).jobs == (JobPattern("etl"),)
+    assert declared(job_selection=[A_JOB], monitored_jobs=["load"]).jobs == (JobPattern("load"),)
+    assert declared(job_selection=None, monitor_all_repositories=None).filter("here").scope == "here"
+    assert declared(monitor_all_repositories=True).filter("here").scope is None
+
+
+def test_the_name_may_follow_the_status_by_position():
+    def greet(context): ...
+
+    assert run_status_sensor(SUCCESS, "hello")(greet).name == "hello"
+    assert run_status_sensor(SUCCESS, None)(greet).name == "greet"
+    for more in (("hello", 30), ("failure",), (DagsterRunStatus.FAILURE,), (30,)):
+        with pytest.raises(DefinitionError, match="give several statuses as a list, and everything else by name"):
+            run_status_sensor(SUCCESS, *more)(greet)
+
+
 def test_the_identity_names_the_code_location_where_there_is_one():
     assert declared(name="greet").identity(None) == "greet"
     assert declared(name="greet").identity("here") == "here:greet"
@@ -218,7 +235,15 @@ MISTAKES = {
     "no time": ({"timeout_seconds": 0}, "timeout_seconds=0 is not a number of seconds above zero"),
     "endless time": ({"timeout_seconds": float("inf")}, "timeout_seconds=inf is not a number of seconds above zero"),
     "a misspelled argument": ({"monitored_job": [A_JOB]}, "is not an argument: write monitored_jobs="),
-    "Dagster's older name": ({"job_selection": [A_JOB]}, "is not an argument: write monitored_jobs="),
+    "both names of one": (
+        {"monitor_all_repositories": True, "monitor_all_code_locations": True},
+        "monitor_all_repositories=True is the former name of monitor_all_code_locations, which is given too",
+    ),
+    "jobs and everywhere, by former names": (
+        {"job_selection": ["etl"], "monitor_all_repositories": True},
+        "monitored_jobs=['etl'] cannot be combined with monitor_all_code_locations=True",
+    ),
+    "a status of an older version": ({"pipeline_run_status": SUCCESS}, "is not an argument: write run_status="),
     "a name that never was": ({"request_job_name": "a"}, "request_job_name='a' is not an argument: write request_job="),
     "several statuses": ({"run_statuses": [SUCCESS]}, "is not an argument: write run_status="),
     "a typing error": ({"descriptoin": "a"}, "is not an argument: write description="),

@@ -16,6 +16,15 @@ from runbell.core.outcomes import conclude
 from runbell.core.sensors import Sensor
 from runbell.testing import made_up_event
 
+
+class DagsterRunReaction(NamedTuple):
+    """Stands for Dagster's own, which none of ours is."""
+
+    dagster_run: str
+    error: None = None
+    run_status: None = None
+
+
 EVENT = made_up_event(job_name="extract", run_id="r1")
 
 
@@ -52,6 +61,10 @@ def requested(request, *targets, event=EVENT):
         (SensorResult(skip_reason=SkipReason("enough")), "skipped", "enough"),
         ([], "skipped", "the function returned an empty result"),
         (SensorResult(), "skipped", "the function returned an empty result"),
+        (SensorResult([RunRequest()]), "requested", None),
+        (SensorResult(None, "enough"), "skipped", "enough"),
+        (DagsterRunReaction("the run"), "acted", None),
+        ([DagsterRunReaction("the run")], "acted", None),
     ],
 )
 def test_every_answer_has_its_outcome(returned, outcome, reason):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runbell import NotHereError, build_run_status_sensor_context
-from runbell.core.contexts import Instance
+from runbell.core.instances import Instance
 from runbell.core.outcomes import conclude_raised
 from runbell.core.sensors import Sensor
 
@@ -49,7 +49,7 @@ def mistake_elsewhere():
 
 
 def asked_for_what_is_not_here():
-    Instance("test", None, None).get_runs()
+    Instance("test", None, None).get_job_snapshot("s1")
 
 
 def refused_by_the_world():
@@ -78,7 +78,7 @@ def test_leaving_the_process_is_a_failure_like_any_other():
 
 def test_what_is_not_here_reads_as_an_attribute_error_too():
     with pytest.raises(AttributeError):
-        build_run_status_sensor_context().instance.get_runs()
+        build_run_status_sensor_context().instance.get_job_snapshot()
     assert issubclass(NotHereError, AttributeError)
 
 

@@ -46,8 +46,19 @@ def on_failure(context: rb.RunFailureSensorContext) -> rb.RunRequest:
         }
         for event in context.get_step_failure_events()
     ]
-    error = context.failure_event.event_specific_data.error
-    note(context, message=context.failure_event.message, error=error.to_string(), steps=steps)
+    failure = context.failure_event.event_specific_data
+    run, instance = context.dagster_run, context.instance
+    types = {rb.DagsterEventType.STEP_FAILURE, rb.DagsterEventType.RUN_FAILURE}
+    note(
+        context,
+        message=context.failure_event.message,
+        error=failure.error.to_string(),
+        steps=steps,
+        first_step=failure.first_step_failure_event.step_handle.node_handle.name,
+        logged=[entry.dagster_event.event_type_value for entry in instance.all_logs(run.run_id, of_type=types)],
+        known=[known.run_id for known in instance.get_runs(filters=rb.RunsFilter(job_name=run.job_name), limit=9)],
+        recorded=instance.get_run_records(rb.RunsFilter(run_ids=[run.run_id]))[0].end_time,
+    )
     return rb.RunRequest(run_key=context.dagster_run.run_id)
 
 

@@ -160,6 +160,9 @@ async def test_a_run_that_succeeds_and_one_that_fails_reach_the_sensors_with_the
     assert failure["message"] == "Execution of run for \"nightly_load\" failed. Steps failed: ['transform']."
     assert failure["tags"]["dagster/failure_reason"] == "STEP_FAILURE"
     assert "nothing to transform in 1 row ☃" in failure["error"]
+    assert (failure["first_step"], failure["known"]) == ("transform", [failed])
+    assert failure["logged"] == ["STEP_FAILURE", "PIPELINE_FAILURE"]
+    assert failure["recorded"] == failure["ended"]
     (step,) = failure["steps"]
     assert (step["step_key"], step["cause"]) == ("transform", "ValueError")
     assert step["message"] == 'Execution of step "transform" failed.'

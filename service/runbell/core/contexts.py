@@ -1,91 +1,27 @@
 """What a sensor's function is given: the run, the event, a log, and the few questions that can be asked beyond them."""
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol
 
+from runbell.core.awaiting import Then, Wait
 from runbell.core.dagster_events import DagsterEvent, status_change, step_failure
 from runbell.core.errors import NotHereError
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.idempotency import idempotency_key
-from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts, RunStats
+from runbell.core.instances import Instance, Lookups
+from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts
 from runbell.core.sensors import Sensor
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
-
-# wait(function, *args) calls a function that gives an awaitable, from the sensor's thread, and gives what it comes to.
-Wait = Callable[..., Any]
-
-
-class Lookups(Protocol):
-    """What can be asked beyond the event. The store answers; nothing is awaited here."""
-
-    def run_by_id(self, run_id: str, source: str) -> Awaitable[RunFacts | None]:
-        """The run as it stands now; None if it is not known."""
-
-    def step_failures(self, source: str, run_id: str) -> Awaitable[Sequence[StepFailure]]:
-        """The failed steps of the run, in recorded order."""
-
-
-def cannot_wait(function: Callable[..., Any], *_: object) -> NoReturn:
-    """The Wait of `async def` sensors, where waiting would block every other one on the event loop.
-
-    Raises:
-        NotHereError: always; it names the awaitable form.
-    """
-    awaitable = {
-        "step_failures": "await context.aget_step_failure_events()",
-        "run_by_id": "await context.instance.aget_run_by_id(run_id) or .aget_run_stats(run_id)",
-    }.get(getattr(function, "__name__", ""), "the form of it that begins with 'a'")
-    raise NotHereError(f"an async def sensor cannot wait in a plain call: use {awaitable}")
-
-
-@dataclass(frozen=True, slots=True)
-class Then(Generic[Given, Made]):
-    """An awaitable whose result is what `made` makes of another's."""
-
-    awaitable: Awaitable[Given]
-    made: Callable[[Given], Made]
-
-    def __await__(self) -> Generator[Any, Any, Made]:
-        return self.made((yield from self.awaitable.__await__()))
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """The few questions of a DagsterInstance that Runbell answers, each also as an awaitable with the prefix `a`.
-
-    Raises:
-        NotHereError: for any other attribute; it names it.
-    """
-
-    source: str
-    lookups: Lookups
-    wait: Wait
-
-    def get_run_by_id(self, run_id: str) -> DagsterRun | None:
-        """The run as it stands now; None if it is not known."""
-        return _run(self.wait(self.lookups.run_by_id, run_id, self.source))
-
-    def aget_run_by_id(self, run_id: str) -> Awaitable[DagsterRun | None]:
-        """The same, to be awaited."""
-        return Then(self.lookups.run_by_id(run_id, self.source), _run)
-
-    def get_run_stats(self, run_id: str) -> RunStats:
-        """The run's times as they stand now, None where not known."""
-        return _stats(run_id, self.wait(self.lookups.run_by_id, run_id, self.source))
-
-    def aget_run_stats(self, run_id: str) -> Awaitable[RunStats]:
-        """The same, to be awaited."""
-        return Then(self.lookups.run_by_id(run_id, self.source), lambda facts: _stats(run_id, facts))
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise NotHereError(
-            f"context.instance.{name} is not here: the instance answers get_run_by_id and get_run_stats"
-            " (in async def sensors aget_run_by_id and aget_run_stats)"
-        )
+STATE = (
+    "how far a sensor has got is Runbell's own business; keep state of your own in the sensor's module or in a database"
+)
+NOT_HERE = {"cursor": STATE, "update_cursor": STATE, "last_run_key": STATE, "last_tick_completion_time": STATE}
+KNOWN = (
+    "it has sensor_name, dagster_run, dagster_event, failure_event, get_step_failure_events(), partition_key, instance,"
+    " log, resources and idempotency_key"
+)
 
 
 class Resources:
@@ -137,10 +73,10 @@ class RecordedAnswers:
     make_log: Callable[[str, RunEvent], Any]
 
     def run(self, event: RunEvent) -> DagsterRun:
-        return DagsterRun(RunFacts.of(event))
+        return DagsterRun.of(RunFacts.of(event))
 
     def change(self, event: RunEvent) -> DagsterEvent:
-        return status_change(event)
+        return status_change(event, first_step=partial(self._first_step, event))
 
     def instance(self, event: RunEvent) -> Instance:
         return Instance(event.source, self.lookups, self.wait)
@@ -149,10 +85,14 @@ class RecordedAnswers:
         return self.make_log(sensor_name, event)
 
     def step_failures(self, event: RunEvent) -> Sequence[DagsterEvent]:
-        return _events(event, self.wait(self.lookups.step_failures, event.source, event.run_id))
+        failures: Sequence[DagsterEvent] = self.wait(self.astep_failures, event)
+        return failures
 
     def astep_failures(self, event: RunEvent) -> Awaitable[Sequence[DagsterEvent]]:
         return Then(self.lookups.step_failures(event.source, event.run_id), partial(_events, event))
+
+    def _first_step(self, event: RunEvent) -> DagsterEvent | None:
+        return next(iter(self.step_failures(event)), None)
 
 
 class RunStatusSensorContext:
@@ -172,6 +112,9 @@ class RunStatusSensorContext:
         >>> build_run_status_sensor_context(job_name="etl", status="SUCCESS").dagster_run.job_name
         'etl'
     """
+
+    # There is no repository here; a test may give one.
+    repository_def: Any = None
 
     def __init__(self, sensor_name: str, event: RunEvent, answers: Answers, replay: int = 0) -> None:
         # One is made for every evaluation: what a function does not look at costs nothing.
@@ -223,12 +166,23 @@ class RunStatusSensorContext:
         Raises:
             NotHereError: the event is no failure.
         """
-        if not getattr(self.dagster_event, "is_failure", True):
+        if not getattr(self.dagster_event, "is_run_failure", True):
             raise NotHereError(
                 f"context.failure_event is not here: run {self.dagster_run.run_id} did not fail, its event is"
                 f" {self.dagster_event.event_type_value}; context.dagster_event has it"
             )
         return self.dagster_event
+
+    @property
+    def pipeline_run(self) -> Any:
+        """What `dagster_run` was called before Dagster 1.0."""
+        return self.dagster_run
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or hasattr(type(self), name):
+            # Also what a property of ours raised comes by here, and is raised once more.
+            return object.__getattribute__(self, name)
+        raise NotHereError(f"context.{name} is not here: {NOT_HERE.get(name, KNOWN)}")
 
     def get_step_failure_events(self) -> list[Any]:
         """The run's failed steps, each with step_key, message and event_specific_data.error; for `def` sensors."""
@@ -273,13 +227,3 @@ def build_context(
 
 def _events(event: RunEvent, failures: Sequence[StepFailure]) -> list[DagsterEvent]:
     return [step_failure(event, failure) for failure in failures]
-
-
-def _run(facts: RunFacts | None) -> DagsterRun | None:
-    return None if facts is None else DagsterRun(facts)
-
-
-def _stats(run_id: str, facts: RunFacts | None) -> RunStats:
-    if facts is None:
-        return RunStats(run_id=run_id)
-    return RunStats(run_id=run_id, start_time=facts.started_at, end_time=facts.ended_at)

@@ -5,9 +5,11 @@ from typing import Any, TypedDict, Unpack, overload
 
 from runbell.core.arguments import Arguments
 from runbell.core.errors import DefinitionError
+from runbell.core.former_names import meant, under_todays_names
 from runbell.core.retrying import RetryPolicy
 from runbell.core.sensors import DefaultSensorStatus, Function, Sensor, is_async
 from runbell.core.signatures import name_of, refuse_what_is_no_function, takes_context
+from runbell.core.statuses import DagsterRunStatus
 from runbell.core.text import shown
 
 ASYNC_CONCURRENCY = 16
@@ -32,6 +34,7 @@ class Declared(TypedDict, total=False):
         max_per_minute: so many evaluations begin within a minute; the others wait, and none is lost.
         timeout_seconds: an evaluation that takes longer has failed; else `RUNBELL_SENSOR_TIMEOUT_SECONDS`.
         react_to_own_runs: also answer events of runs that this sensor requested.
+        job_selection, monitor_all_repositories: what Dagster called monitored_jobs and monitor_all_code_locations.
     """
 
     name: str | None
@@ -49,26 +52,8 @@ class Declared(TypedDict, total=False):
     max_per_minute: int | None
     timeout_seconds: float | None
     react_to_own_runs: bool | None
-
-
-# Names that people give, and what they mean by them.
-MEANT = {
-    "job_selection": "monitored_jobs",
-    "monitored_job_name": "monitored_jobs",
-    "monitored_job": "monitored_jobs",
-    "monitor_all_repositories": "monitor_all_code_locations",
-    "request_job_name": "request_job",
-    "request_job_names": "request_jobs",
-    "job": "request_job",
-    "jobs": "request_jobs",
-    "run_statuses": "run_status",
-    "status": "run_status",
-    "pipeline_run_status": "run_status",
-    "retry_policy": "retry",
-    "timeout": "timeout_seconds",
-    "rate_limit": "max_per_minute",
-    "concurrency": "max_concurrent",
-}
+    job_selection: Iterable[Any] | None
+    monitor_all_repositories: bool | None
 
 
 def run_status_sensor(
@@ -80,6 +65,7 @@ def run_status_sensor(
 
     Args:
         run_status: one status or several; members of DagsterRunStatus, or any status as text.
+        more: the sensor's name, where it follows by position as in Dagster.
         declared: see `Declared`.
 
     Raises:
@@ -94,12 +80,8 @@ def run_status_sensor(
     """
 
     def decorate(function: Function) -> Sensor:
-        if more:
-            raise DefinitionError(
-                f"sensor {shown(getattr(function, '__name__', function))}: run_status takes one argument, and"
-                f" {shown(more[0])} is a second: give several statuses as a list, and everything else by name"
-            )
-        return _sensor("run_status_sensor", function, {**declared, "run_status": run_status}, is_failure=False)
+        named = _named_by_position(function, more)
+        return _sensor("run_status_sensor", function, {**named, **declared, "run_status": run_status}, is_failure=False)
 
     if _is_bare(run_status):
         raise DefinitionError(
@@ -147,7 +129,7 @@ def run_failure_sensor(given: Function | str | None = None, /, **declared: Unpac
 def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_failure: bool) -> Sensor:
     refuse_what_is_no_function(decorator, function)
     name = name_of(function, given.get("name"))
-    arguments = Arguments(name, given)
+    arguments = Arguments(name, under_todays_names(name, given))
     _refuse_unknown(arguments)
     if given.get("run_status") is None:
         raise arguments.wrong("run_status", "is missing: give a status, such as DagsterRunStatus.SUCCESS")
@@ -175,6 +157,19 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
     )
 
 
+def _named_by_position(function: Function, more: tuple[object, ...]) -> dict[str, Any]:
+    """The name of the sensor, if it follows the status as in Dagster."""
+    if not more:
+        return {}
+    name = more[0]
+    if len(more) > 1 or not (name is None or (type(name) is str and name.upper() not in DagsterRunStatus.__members__)):
+        raise DefinitionError(
+            f"sensor {shown(getattr(function, '__name__', function))}: run_status takes one argument, and"
+            f" {shown(more[-1])} is another: give several statuses as a list, and everything else by name"
+        )
+    return {"name": name}
+
+
 def _refuse_unknown(arguments: Arguments) -> None:
     known = {"run_status", *Declared.__annotations__}
     for argument in arguments.given:
@@ -182,14 +177,7 @@ def _refuse_unknown(arguments: Arguments) -> None:
             continue
         if argument == "required_resource_keys":
             raise arguments.wrong(argument, "is not an argument: resources are not injected; leave it out")
-        raise arguments.wrong(argument, f"is not an argument: {_meant(argument, sorted(known))}")
-
-
-def _meant(argument: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    meant = MEANT.get(argument) or next(iter(get_close_matches(argument, known, n=1)), None)
-    return f"write {meant}=" if meant else f"there are {', '.join(known)}"
+        raise arguments.wrong(argument, f"is not an argument: {meant(argument, sorted(known))}")
 
 
 def _is_bare(given: object) -> bool:

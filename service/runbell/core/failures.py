@@ -1,9 +1,13 @@
 """What is known of an error in a run: its message, class, stack and cause, whatever shape it was recorded in."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+from runbell.core.members import NamedText
+from runbell.core.records import Record
 
 KNOWN = {"message", "cls_name", "stack", "cause"}
 
@@ -26,6 +30,10 @@ class ErrorInfo:
     cls_name: str | None = None
     stack: Sequence[str] = ()
     cause: "ErrorInfo | None" = None
+    context: None = None
+
+    def __str__(self) -> str:
+        return self.to_string()
 
     def to_string(self) -> str:
         """Message, stack trace and causes as one text."""
@@ -41,20 +49,65 @@ class ErrorInfo:
                 parts.append("It was caused by:")
         return "\n".join(parts)
 
+    def to_exception_message_only(self) -> "ErrorInfo":
+        """The same without stack and causes."""
+        return ErrorInfo(self.message, self.cls_name)
 
-@dataclass(frozen=True, slots=True)
-class FailureData:
-    """The `event_specific_data` of a failure.
+
+class JobFailureData(Record):
+    """The `event_specific_data` of a run's failure.
 
     Attributes:
-        error: None if none was recorded.
-        first_step_failure_event: always None; `get_step_failure_events()` has the steps.
+        error: the run's, else that of its first failed step; None if none was recorded.
+        failure_reason: Dagster's word for it, if its tag was there by then.
+        first_step_failure_event: the first failed step, or None; looked up when somebody asks.
+
+    Example:
+        >>> JobFailureData(ErrorInfo("no space left")).error.message
+        'no space left'
     """
 
-    error: ErrorInfo | None = None
-    failure_reason: None = None
-    first_step_failure_event: None = None
-    error_source: None = None
+    _fields = ("error", "failure_reason", "first_step_failure_event")
+    known_as = "event_specific_data"
+
+    def __init__(
+        self,
+        error: ErrorInfo | None = None,
+        failure_reason: str | None = None,
+        first_step_failure_event: Any = None,
+        *,
+        first_step: Callable[[], Any] | None = None,
+    ) -> None:
+        self.error = error
+        self.failure_reason = None if failure_reason is None else NamedText(failure_reason)
+        self._first_step = first_step
+        if first_step_failure_event is not None:
+            self.__dict__["first_step_failure_event"] = first_step_failure_event
+
+    @cached_property
+    def first_step_failure_event(self) -> Any:
+        return None if self._first_step is None else self._first_step()
+
+
+class StepFailureData(Record):
+    """The `event_specific_data` of a step's failure. Where Dagster is not asked, `error_source` is not known: None.
+
+    Example:
+        >>> StepFailureData(ErrorInfo("no space left")).error_display_string
+        'no space left'
+    """
+
+    _fields = ("error", "user_failure_data", "error_source")
+    known_as = "event_specific_data"
+
+    def __init__(self, error: ErrorInfo | None = None, user_failure_data: Any = None, error_source: Any = None) -> None:
+        self.error = error
+        self.user_failure_data = user_failure_data
+        self.error_source = error_source
+
+    @property
+    def error_display_string(self) -> str:
+        return "" if self.error is None else self.error.to_string()
 
 
 def read_error(text: str | None) -> ErrorInfo | None:

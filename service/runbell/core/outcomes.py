@@ -4,10 +4,11 @@ import traceback
 from collections.abc import Iterable, Mapping
 from inspect import isawaitable, iscoroutine
 from itertools import islice
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from runbell.core.drafts import Refused, drafted, own_tags
+from runbell.core.errors import NotHereError
 from runbell.core.events import RunEvent
 from runbell.core.requests import Conclusion, RunRequest, SensorResult, SkipReason
 from runbell.core.retrying import MISTAKES, conclude_asked
@@ -35,7 +36,7 @@ def conclude(sensor: Sensor, sensor_name: str, event: RunEvent, returned: object
         ('skipped', 'enough')
     """
     try:
-        if returned is None:
+        if returned is None or _is_reaction(returned):
             return Conclusion("acted")
         requests, reasons = _parts(returned, max_requests)
         if requests and reasons:
@@ -70,7 +71,8 @@ def conclude_raised(error: BaseException, sensor: Sensor | None = None) -> Concl
     if asked is not None:
         return asked
     own_file = None if sensor is None else sensor.file
-    mistake = isinstance(error, MISTAKES) and _raised_in(error, own_file)
+    # What is not here is not there at another try either, whoever's code asked for it, and in which thread.
+    mistake = isinstance(error, NotHereError) or (isinstance(error, MISTAKES) and _raised_in(error, own_file))
     return Conclusion("failed", error=storable(_traceback(error, own_file)), mistake=mistake)
 
 
@@ -134,6 +136,11 @@ def _is(item: object, kind: type) -> bool:
     return isinstance(item, kind) or any(base.__name__ == kind.__name__ for base in type(item).__mro__)
 
 
+def _is_reaction(returned: object) -> bool:
+    """Is it Dagster's own word for having acted on a run?"""
+    return type(_only(returned)).__name__ == "DagsterRunReaction"
+
+
 def _reason(reasons: list[object]) -> str | None:
     if not reasons:
         return EMPTY
@@ -150,18 +157,9 @@ def _frames(trace: TracebackType | None) -> list[TracebackType]:
 
 
 def _raised_in(error: BaseException, own_file: str | None) -> bool:
-    """Does the innermost frame lie in the sensor's own file?
-
-    What our own objects raise there (`context.instance.get_runs`) was raised by the line that asked for it.
-    """
-    frames = [frame.tb_frame for frame in _frames(error.__traceback__)]
-    while frames and frames[-1].f_code.co_filename != own_file and _is_ours(frames[-1]):
-        frames.pop()
-    return own_file is None or (bool(frames) and frames[-1].f_code.co_filename == own_file)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith("runbell.")
+    """Does the innermost frame lie in the sensor's own file?"""
+    frames = _frames(error.__traceback__)
+    return own_file is None or (bool(frames) and frames[-1].tb_frame.f_code.co_filename == own_file)
 
 
 def _traceback(error: BaseException, own_file: str | None) -> str:

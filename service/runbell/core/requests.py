@@ -46,7 +46,7 @@ class SkipReason:
     skip_message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SensorResult:
     """An answer with its parts named. `cursor` is Runbell's own business: giving one is the evaluation's failure.
 

@@ -1,6 +1,5 @@
 """The run that an event is about, as a sensor's function sees it: Dagster's names over what is known here."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -8,29 +7,12 @@ import msgspec
 
 from runbell.core.documents import read_object, read_tags
 from runbell.core.events import RunEvent
-from runbell.core.statuses import ENDED, DagsterRunStatus
+from runbell.core.members import NamedText
+from runbell.core.records import Record
+from runbell.core.statuses import ENDED, DagsterRunStatus, read_status
 
 BEFORE_START = frozenset({"NOT_STARTED", "MANAGED", "QUEUED", "STARTING"})
 PARTITION_TAG = "dagster/partition"
-
-
-class NamedText(str):
-    """Text that can be asked for `.value` and `.name` like an enum's member: a status or event type nobody listed.
-
-    Example:
-        >>> NamedText("PAUSED").value
-        'PAUSED'
-    """
-
-    __slots__ = ()
-
-    @property
-    def value(self) -> str:
-        return str(self)
-
-    @property
-    def name(self) -> str:
-        return str(self)
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -52,6 +34,9 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
+    updated_at: float | None = None
+    enqueued_at: float | None = None
+    launched_at: float | None = None
 
     @classmethod
     def of(cls, event: RunEvent) -> "RunFacts":
@@ -71,50 +56,107 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
-class DagsterRun:
-    """A run. Attributes that Dagster has and nobody recorded are None.
+class DagsterRun(Record):
+    """A run, as it stood when it was read. Fields that Dagster has and nobody recorded are None.
+
+    Args:
+        job_name: the job.
+        run_id: the run's own id.
+        fields: the other fields of Dagster's DagsterRun, by name.
 
     Raises:
         RunbellError: on access to `tags` or `run_config` that cannot be read; the rest stays usable.
 
     Example:
-        >>> run = DagsterRun(RunFacts(run_id="r1", source="sql", job_name="etl", status="SUCCESS", tags='{"a": "b"}'))
+        >>> run = DagsterRun("etl", run_id="r1", status=DagsterRunStatus.SUCCESS, tags={"a": "b"})
         >>> run.job_name, run.is_success, run.tags, run.status.value
         ('etl', True, {'a': 'b'}, 'SUCCESS')
     """
 
+    _fields = (
+        "job_name",
+        "run_id",
+        "run_config",
+        "asset_selection",
+        "asset_check_selection",
+        "op_selection",
+        "resolved_op_selection",
+        "step_keys_to_execute",
+        "status",
+        "tags",
+        "root_run_id",
+        "parent_run_id",
+        "job_snapshot_id",
+        "execution_plan_snapshot_id",
+        "remote_job_origin",
+        "job_code_origin",
+        "has_repository_load_data",
+        "run_op_concurrency",
+        "partitions_subset",
+    )
+    known_as = "dagster_run"
+
     asset_selection = None
     asset_check_selection = None
+    op_selection = None
+    resolved_op_selection = None
     step_keys_to_execute = None
     remote_job_origin = None
     job_code_origin = None
     job_snapshot_id = None
     execution_plan_snapshot_id = None
+    has_repository_load_data = False
+    run_op_concurrency = None
+    partitions_subset = None
 
-    def __init__(self, facts: RunFacts) -> None:
-        self.run_id = facts.run_id
-        self.job_name = facts.job_name
-        self.code_location = facts.code_location
-        self.source = facts.source
-        self.create_timestamp = facts.created_at
-        self.start_time = facts.started_at
-        self.end_time = facts.ended_at
-        self._facts = facts
+    # What Dagster's has not, and people look for.
+    code_location: str | None = None
+    source: str | None = None
+    create_timestamp: float | None = None
+    start_time: float | None = None
+    end_time: float | None = None
+
+    _facts: RunFacts
+
+    def __init__(self, job_name: str, run_id: str = "a-run", **fields: Any) -> None:
+        self._refuse_unknown(fields)
+        given: dict[str, Any] = {"status": DagsterRunStatus.NOT_STARTED, "tags": {}, "run_config": {}, **fields}
+        self.__dict__.update({name: value for name, value in given.items() if value is not None})
+        self.job_name = job_name
+        self.run_id = run_id
+
+    @classmethod
+    def of(cls, facts: RunFacts) -> "DagsterRun":
+        """The run of which these facts are known; JSON is read when somebody looks at it."""
+        run = cls.__new__(cls)
+        run.__dict__.update(
+            run_id=facts.run_id,
+            job_name=facts.job_name,
+            code_location=facts.code_location,
+            source=facts.source,
+            create_timestamp=facts.created_at,
+            start_time=facts.started_at,
+            end_time=facts.ended_at,
+            _facts=facts,
+        )
+        return run
 
     def __repr__(self) -> str:
-        return f"DagsterRun(run_id={self.run_id!r}, job_name={self.job_name!r}, status={self._facts.status!r})"
+        return f"DagsterRun(run_id={self.run_id!r}, job_name={self.job_name!r}, status={self._status!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DagsterRun) and self._facts == other._facts
+        return isinstance(other, DagsterRun) and self._compared() == other._compared()
 
     def __hash__(self) -> int:
-        return hash(self._facts)
+        return hash(self.run_id)
 
-    @property
+    def _compared(self) -> tuple[object, ...]:
+        return (self.source, *self)
+
+    @cached_property
     def status(self) -> DagsterRunStatus | NamedText:
         """A member of DagsterRunStatus; a status that is none of them as text with `.value` and `.name`."""
-        known = DagsterRunStatus.__members__.get(self._facts.status)
-        return NamedText(self._facts.status) if known is None else known
+        return read_status(self._facts.status)
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -124,47 +166,82 @@ class DagsterRun:
     def run_config(self) -> dict[str, Any]:
         return read_object(self._facts.run_config, f"the run config of run {self.run_id}")
 
-    @property
+    @cached_property
     def partition_key(self) -> str | None:
         """The recorded one, else the tag `dagster/partition`."""
-        return self._facts.partition_key or self.tags.get(PARTITION_TAG)
+        recorded = self._facts.partition_key if "_facts" in self.__dict__ else None
+        return recorded or self.tags.get(PARTITION_TAG)
 
-    @property
+    @cached_property
     def root_run_id(self) -> str | None:
+        return self.get_root_run_id()
+
+    @cached_property
+    def parent_run_id(self) -> str | None:
+        return self.get_parent_run_id()
+
+    def get_root_run_id(self) -> str | None:
         return self.tags.get("dagster/root_run_id")
 
-    @property
-    def parent_run_id(self) -> str | None:
+    def get_parent_run_id(self) -> str | None:
         return self.tags.get("dagster/parent_run_id")
 
     @property
+    def previous_run_id(self) -> str | None:
+        return self.parent_run_id
+
+    @property
+    def failure_reason(self) -> str | None:
+        """Dagster's word for why the run failed, if it had set its tag by then."""
+        return self.tags.get("dagster/failure_reason")
+
+    @property
+    def pipeline_name(self) -> str:
+        """What `job_name` was called before Dagster 1.0."""
+        return self.job_name
+
+    @property
+    def _status(self) -> str:
+        return str(getattr(self.status, "value", self.status))
+
+    @property
     def is_finished(self) -> bool:
-        return self._facts.status in ENDED
+        return self._status in ENDED
 
     @property
     def is_success(self) -> bool:
-        return self._facts.status == "SUCCESS"
+        return self._status == "SUCCESS"
 
     @property
     def is_failure(self) -> bool:
-        return self._facts.status == "FAILURE"
+        return self._status == "FAILURE"
 
     @property
     def is_failure_or_canceled(self) -> bool:
-        return self._facts.status in {"FAILURE", "CANCELED"}
+        return self._status in {"FAILURE", "CANCELED"}
 
+    @property
+    def is_cancelable(self) -> bool:
+        return self._status in {"STARTED", "QUEUED"}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStats:
-    """The times of a run, in seconds since 1970; None where not known.
+    @property
+    def is_resume_retry(self) -> bool:
+        return self.tags.get("dagster/is_resume_retry") == "true"
 
-    Example:
-        >>> RunStats(run_id="r1", start_time=1.0, end_time=3.5).end_time
-        3.5
-    """
+    @property
+    def is_partitioned(self) -> bool:
+        """Has it a partition, or a range of them?"""
+        ranges = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+        return self.partition_key is not None or any(tag in self.tags for tag in ranges)
 
-    run_id: str
-    start_time: float | None = None
-    end_time: float | None = None
-    launch_time: float | None = None
-    enqueued_time: float | None = None
+    @property
+    def is_complete_and_waiting_to_retry(self) -> bool:
+        """Has it failed, with another attempt announced and not launched yet, as far as its tags say?"""
+        waits = self.tags.get("dagster/will_retry") == "true" and "dagster/auto_retry_run_id" not in self.tags
+        return self.is_failure and waits
+
+    def with_status(self, status: Any) -> "DagsterRun":
+        return self._replace(status=status)
+
+    def with_tags(self, tags: dict[str, str]) -> "DagsterRun":
+        return self._replace(tags=tags)

@@ -2,18 +2,21 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from runbell.core.errors import NotHereError
 from runbell.core.filters import Filter, JobPattern
+from runbell.core.members import NamedText, SharedMember
 from runbell.core.retrying import RetryPolicy
+from runbell.core.selectors import target_of
 
 Function = Callable[..., Any]
 
 
-class DefaultSensorStatus(Enum):
+class DefaultSensorStatus(SharedMember, Enum):
     """Whether a sensor runs as long as no operator has started or stopped it.
 
     Example:
@@ -72,7 +75,8 @@ class Sensor:
         object.__setattr__(self, "__wrapped__", self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        # As in Dagster, a test may give a context to a function that takes none.
+        return self.function(*args, **kwargs) if self.takes_context or not args else self.function(*args[1:], **kwargs)
 
     def __repr__(self) -> str:
         return f"<Sensor {self.name!r} at {self.declared_at}>"
@@ -85,6 +89,36 @@ class Sensor:
         """Which events it answers, deployed in this code location."""
         scope = None if self.monitor_all_code_locations else code_location
         return Filter(self.statuses, self.jobs, scope, self.react_to_own_runs)
+
+    def with_attributes(self, *, jobs: Iterable[object] | None = None, metadata: Any = None) -> "Sensor":
+        """A copy with other targets or other metadata; what is None stays as it is."""
+        return replace(
+            self,
+            request_jobs=self.request_jobs if jobs is None else tuple(map(target_of, jobs)),
+            metadata=self.metadata if metadata is None else dict(metadata),
+        )
+
+    @property
+    def has_jobs(self) -> bool:
+        """May it request runs?"""
+        return bool(self.request_jobs)
+
+    @property
+    def job_name(self) -> str:
+        """The job that its requests go to.
+
+        Raises:
+            NotHereError: there is none, or there are several.
+        """
+        if len(self.request_jobs) != 1:
+            raise NotHereError(
+                f"sensor {self.name!r} has no job_name: it requests {len(self.request_jobs)} jobs, see request_jobs"
+            )
+        return self.request_jobs[0].rpartition(":")[2]
+
+    @property
+    def sensor_type(self) -> NamedText:
+        return NamedText("RUN_STATUS")
 
     def identity(self, code_location: str | None) -> str:
         """Its name in the database: unique over all that are deployed there."""

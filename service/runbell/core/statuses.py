@@ -2,9 +2,11 @@
 
 from enum import Enum
 
+from runbell.core.members import NamedText, SharedMember
 
-class DagsterRunStatus(str, Enum):  # noqa: UP042 - str() gives DagsterRunStatus.FAILURE, as Dagster's does
-    """The status of a run, as in Dagster.
+
+class DagsterRunStatus(SharedMember, str, Enum):  # noqa: UP042 - str() gives DagsterRunStatus.FAILURE, as Dagster's
+    """The status of a run, as in Dagster: equal to Dagster's own member and to its text.
 
     Example:
         >>> DagsterRunStatus("FAILURE") is DagsterRunStatus.FAILURE
@@ -42,3 +44,14 @@ EVENT_TYPES = {
 def event_type_of(status: str) -> str:
     """Dagster's event type for a status; for one without an event, `RUN_<status>`."""
     return EVENT_TYPES.get(status, f"RUN_{status}")
+
+
+def read_status(text: str) -> DagsterRunStatus | NamedText:
+    """The member of this name; a status that is none of them as text with `.value` and `.name`.
+
+    Example:
+        >>> read_status("SUCCESS") is DagsterRunStatus.SUCCESS, read_status("PAUSED").value
+        (True, 'PAUSED')
+    """
+    known = DagsterRunStatus.__members__.get(text)
+    return NamedText(text) if known is None else known

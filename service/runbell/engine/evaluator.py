@@ -15,20 +15,23 @@ import anyio.lowlevel
 import structlog
 from anyio import CapacityLimiter
 
-from runbell.core.contexts import RecordedAnswers, build_context, cannot_wait
+from runbell.core.awaiting import cannot_wait
+from runbell.core.contexts import RecordedAnswers, build_context
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.progress import Evaluation
 from runbell.core.requests import Conclusion
 from runbell.core.retrying import next_call_in
+from runbell.core.run_queries import RunsQuery
+from runbell.core.run_records import LoggedEvent
 from runbell.core.runs import RunFacts
 from runbell.core.sensors import Sensor
 from runbell.engine.calling import call, wait_in_thread
 from runbell.engine.calls import Calls
 from runbell.engine.deadlines import Deadlines
-from runbell.sources.details import read_step_failures
+from runbell.sources.details import read_run_log, read_step_failures
 from runbell.store.connections import Pool
-from runbell.store.runs import read_run
+from runbell.store.runs import read_run, read_runs
 
 # Functions that never suspend would keep the event loop for a whole page; after so long others get their turn.
 TURN_SECONDS = 0.005
@@ -52,6 +55,12 @@ class StoreLookups:
 
     def run_by_id(self, run_id: str, source: str) -> Awaitable[RunFacts | None]:
         return read_run(self.pool, run_id, source)
+
+    def runs(self, query: RunsQuery) -> Awaitable[Sequence[RunFacts]]:
+        return read_runs(self.pool, query)
+
+    def run_log(self, source: str, run_id: str) -> Awaitable[Sequence[LoggedEvent]]:
+        return read_run_log(self.pool, source, run_id)
 
     def step_failures(self, source: str, run_id: str) -> Awaitable[Sequence[StepFailure]]:
         return read_step_failures(self.pool, source, run_id)

@@ -1,8 +1,10 @@
 """Reads what a source knows of a run beyond its status change."""
 
 from runbell.core.events import StepFailure
+from runbell.core.run_records import LoggedEvent, merge_log
 from runbell.store import sources
 from runbell.store.connections import Session
+from runbell.store.runs import read_status_changes
 
 
 async def read_step_failures(session: Session, source: str, run_id: str) -> list[StepFailure]:
@@ -17,3 +19,18 @@ async def read_step_failures(session: Session, source: str, run_id: str) -> list
         ...     return [failure.step_key for failure in await read_step_failures(session, "dagster", run_id)]
     """
     return await sources.read_step_failures(session, source, run_id)
+
+
+async def read_run_log(session: Session, source: str, run_id: str) -> list[LoggedEvent]:
+    """What was recorded of a run, oldest first: the changes of its status, and its failed steps.
+
+    Raises:
+        StatementRefusedError: the source's tables cannot be read.
+        StoreUnavailableError: the database cannot be reached.
+
+    Example:
+        >>> async def types(session, run_id):
+        ...     return [logged.event_type_value for logged in await read_run_log(session, "sql", run_id)]
+    """
+    changes = await read_status_changes(session, source, run_id)
+    return merge_log(changes, await sources.read_step_failures(session, source, run_id))

@@ -12,8 +12,18 @@ SELECT
     r.run_config::text AS run_config,
     extract(epoch FROM r.created_at)::float8 AS created_at,
     extract(epoch FROM r.started_at)::float8 AS started_at,
-    extract(epoch FROM r.ended_at)::float8 AS ended_at
+    extract(epoch FROM r.ended_at)::float8 AS ended_at,
+    extract(epoch FROM r.updated_at)::float8 AS updated_at,
+    extract(epoch FROM t.enqueued_at)::float8 AS enqueued_at,
+    extract(epoch FROM t.launched_at)::float8 AS launched_at
 FROM runbell.runs AS r
+CROSS JOIN LATERAL (
+    SELECT
+        max(e.recorded_at) FILTER (WHERE e.status = 'QUEUED') AS enqueued_at,
+        max(e.recorded_at) FILTER (WHERE e.status = 'STARTING') AS launched_at
+    FROM runbell.run_events AS e
+    WHERE e.source = r.source AND e.run_id = r.run_id
+) AS t
 WHERE r.run_id = $1
 ORDER BY r.source <> $2, r.source
 LIMIT 1
