@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
 from runbell.core.awaiting import cannot_wait
+from runbell.core.binding import bound
 from runbell.core.contexts import RecordedAnswers, RunStatusSensorContext, build_context
 from runbell.core.events import RunEvent
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
+from runbell.core.resources import Bound, Opening, Resources
 from runbell.core.sensors import Sensor
 from runbell.core.stories import Story, failure_message
 
@@ -28,6 +30,7 @@ class Happened(TypedDict, total=False):
         step_failures: step keys with their errors, each given like `error`.
         recorded_at, started_at, ended_at: seconds since 1970.
         event_id, replay: what makes one event, and one replay of it, different from others.
+        resources: by key, as a sensors module declares them.
     """
 
     job_name: str
@@ -46,6 +49,7 @@ class Happened(TypedDict, total=False):
     source: str
     event_id: int
     replay: int
+    resources: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ def build_run_status_sensor_context(
     answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
     made = RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
     made.repository_def = repository_def
+    made.resources = Resources(Opening(Bound(happened.get("resources", {}))).kept_open())
     return made
 
 
@@ -143,6 +148,7 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
 
     Raises:
         ValueError: the status is missing.
+        DefinitionError: the sensor takes a resource that is not among those given.
 
     Example:
         >>> import runbell
@@ -160,6 +166,7 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
             raise ValueError(f"sensor {sensor.name!r} watches {', '.join(sorted(sensor.statuses))}: say which status=")
         happened["status"] = min(sensor.statuses)
     event = made_up_event(**happened)
+    sensor = bound(sensor, happened.get("resources", {}))
     if not sensor.filter(None).matches(event, sensor.name):
         return Evaluated("ignored")
     concluded = _in_a_thread(lambda: _conclusion(sensor, event, happened))
@@ -206,22 +213,35 @@ def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusi
     answers = RecordedAnswers(Story(event, happened.get("step_failures", {})), wait, _log)
     context = build_context(sensor, sensor.name, event, answers, replay=happened.get("replay", 0))
     try:
-        returned = _awaited(sensor, context) if sensor.is_async else _drained(sensor.evaluate(context))
+        returned = _returned(sensor, context)
     except Exception as error:  # noqa: BLE001 - whatever the function raises is its failure
         return conclude_raised(error, sensor)
     return conclude(sensor, sensor.name, event, returned, max_requests=MAX_REQUESTS)
 
 
-def _awaited(sensor: Sensor, context: RunStatusSensorContext) -> object:
+def _returned(sensor: Sensor, context: RunStatusSensorContext) -> object:
     import asyncio
 
-    async def answer() -> object:
-        given = sensor.evaluate(context)
+    opening = Opening(sensor.resources or Bound())
+    context.resources = Resources(opening)
+
+    async def aanswer(**resources: Any) -> object:
+        given = sensor.evaluate(context, **resources)
         if isinstance(given, AsyncIterator):
             return [item async for item in given]
         return _drained(await given)
 
-    return asyncio.run(answer())
+    def answer(**resources: Any) -> object:
+        return _drained(sensor.evaluate(context, **resources))
+
+    async def around() -> object:
+        return await asyncio.to_thread(opening.call, answer)
+
+    if sensor.is_async:
+        return asyncio.run(opening.acall(aanswer, asyncio.to_thread))
+    if sensor.resources is not None and sensor.resources.has_async:
+        return asyncio.run(opening.acall_around(around, asyncio.to_thread))
+    return opening.call(answer)
 
 
 def _drained(returned: object) -> object:

@@ -248,7 +248,8 @@ MISTAKES = {
     "several statuses": ({"run_statuses": [SUCCESS]}, "is not an argument: write run_status="),
     "a typing error": ({"descriptoin": "a"}, "is not an argument: write description="),
     "something else": ({"xyz": 1}, "xyz=1 is not an argument: there are default_status, description,"),
-    "resources": ({"required_resource_keys": {"slack"}}, "resources are not injected"),
+    "one resource": ({"required_resource_keys": "slack"}, 'is not a set of names: give one, such as {"slack"}'),
+    "no name": ({"required_resource_keys": ["a b"]}, "has something in it that is no name of an attribute"),
 }
 
 
@@ -264,6 +265,7 @@ def test_a_mistake_in_the_arguments_is_one_sentence(arguments, said):
 
 
 def two_parameters(context, slack): ...
+def by_position_alone(context, slack: str, /): ...
 def by_name_alone(*, context): ...
 def open_ended(*contexts): ...
 def open_names(context, **resources): ...
@@ -272,7 +274,8 @@ def open_names(context, **resources): ...
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (two_parameters, "parameter 'slack' of its function is one too many, and resources are not injected"),
+        (two_parameters, "parameter 'slack' of its function is no context, and no resource without its type"),
+        (by_position_alone, "parameter 'slack: str' of its function can be given by position only"),
         (by_name_alone, "parameter 'context' of its function must be given by name"),
         (open_ended, "parameter '*contexts' of its function is open"),
         (open_names, "parameter '**resources' of its function is open"),

@@ -60,6 +60,17 @@ class Arguments:
             raise self.wrong(argument, "is not a dict with text as keys: give one or leave it out")
         return dict(value)
 
+    def keys(self, argument: str) -> frozenset[str]:
+        value = self.given.get(argument)
+        if value is None:
+            return frozenset()
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise self.wrong(argument, 'is not a set of names: give one, such as {"slack"}')
+        names = list(value)
+        if not all(isinstance(name, str) and name.isidentifier() for name in names):
+            raise self.wrong(argument, "has something in it that is no name of an attribute: give names only")
+        return frozenset(names)
+
     def concurrency(self, default: int) -> int:
         value = self.given.get("max_concurrent")
         if value is None:

@@ -11,6 +11,7 @@ from runbell.core.errors import NotHereError
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.idempotency import idempotency_key
 from runbell.core.instances import Instance, Lookups
+from runbell.core.resources import Bound, Opening, Resources
 from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts
 from runbell.core.sensors import Sensor
 
@@ -22,18 +23,6 @@ KNOWN = (
     "it has sensor_name, dagster_run, dagster_event, failure_event, get_step_failure_events(), partition_key, instance,"
     " log, resources and idempotency_key"
 )
-
-
-class Resources:
-    """Stands where Dagster's contexts have their resources: Runbell injects none."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise NotHereError(
-            f"context.resources.{name} is not here: resources are not injected;"
-            " make what you need in the sensor's module"
-        )
 
 
 class Answers(Protocol):
@@ -105,6 +94,7 @@ class RunStatusSensorContext:
         instance: a few questions about runs.
         log: a logger; its lines carry the sensor and the run.
         partition_key: the run's, or None.
+        resources: what the sensors module declares as `resources`, as attributes.
         idempotency_key: the same each time that this sensor is called for this event, and different for all others.
 
     Example:
@@ -155,9 +145,10 @@ class RunStatusSensorContext:
     def partition_key(self) -> str | None:
         return self._event.partition_key or self.dagster_run.tags.get(PARTITION_TAG)
 
-    @property
-    def resources(self) -> Resources:
-        return Resources()
+    @cached_property
+    def resources(self) -> Any:
+        """What the sensors module declares as `resources`, as attributes."""
+        return Resources(Opening(Bound()))
 
     @property
     def failure_event(self) -> Any:

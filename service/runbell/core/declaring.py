@@ -6,9 +6,10 @@ from typing import Any, TypedDict, Unpack, overload
 from runbell.core.arguments import Arguments
 from runbell.core.errors import DefinitionError
 from runbell.core.former_names import meant, under_todays_names
+from runbell.core.resources import unbound
 from runbell.core.retrying import RetryPolicy
 from runbell.core.sensors import DefaultSensorStatus, Function, Sensor, is_async
-from runbell.core.signatures import name_of, refuse_what_is_no_function, takes_context
+from runbell.core.signatures import name_of, parameters_of, refuse_what_is_no_function
 from runbell.core.statuses import DagsterRunStatus
 from runbell.core.text import shown
 
@@ -34,6 +35,7 @@ class Declared(TypedDict, total=False):
         max_per_minute: so many evaluations begin within a minute; the others wait, and none is lost.
         timeout_seconds: an evaluation that takes longer has failed; else `RUNBELL_SENSOR_TIMEOUT_SECONDS`.
         react_to_own_runs: also answer events of runs that this sensor requested.
+        required_resource_keys: resources that it looks at as `context.resources.KEY`; parameters need not be named.
         job_selection, monitor_all_repositories: what Dagster called monitored_jobs and monitor_all_code_locations.
     """
 
@@ -52,6 +54,7 @@ class Declared(TypedDict, total=False):
     max_per_minute: int | None
     timeout_seconds: float | None
     react_to_own_runs: bool | None
+    required_resource_keys: Iterable[str] | None
     job_selection: Iterable[Any] | None
     monitor_all_repositories: bool | None
 
@@ -134,6 +137,8 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
     if given.get("run_status") is None:
         raise arguments.wrong("run_status", "is missing: give a status, such as DagsterRunStatus.SUCCESS")
     waits = is_async(function)
+    parameters = parameters_of(function, name)
+    required = arguments.keys("required_resource_keys")
     return Sensor(
         name=name,
         function=function,
@@ -153,7 +158,10 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         react_to_own_runs=arguments.flag("react_to_own_runs"),
         is_failure=is_failure,
         is_async=waits,
-        takes_context=takes_context(function, name),
+        takes_context=parameters.takes_context,
+        resource_parameters=parameters.resources,
+        required_resource_keys=required,
+        resources=unbound(parameters.resources, required),
     )
 
 
@@ -172,11 +180,7 @@ def _named_by_position(function: Function, more: tuple[object, ...]) -> dict[str
 
 def _refuse_unknown(arguments: Arguments) -> None:
     known = {"run_status", *Declared.__annotations__}
-    for argument in arguments.given:
-        if argument in known:
-            continue
-        if argument == "required_resource_keys":
-            raise arguments.wrong(argument, "is not an argument: resources are not injected; leave it out")
+    for argument in (given for given in arguments.given if given not in known):
         raise arguments.wrong(argument, f"is not an argument: {meant(argument, sorted(known))}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from runbell.core.errors import NotHereError
 from runbell.core.filters import Filter, JobPattern
 from runbell.core.members import NamedText, SharedMember
+from runbell.core.resources import Bound
 from runbell.core.retrying import RetryPolicy
 from runbell.core.selectors import target_of
 
@@ -66,6 +67,11 @@ class Sensor:
     is_failure: bool = False
     is_async: bool = False
     takes_context: bool = False
+    # The parameters of its function that take resources, with their types; and what else it looks at.
+    resource_parameters: Mapping[str, Any] = field(default_factory=dict)
+    required_resource_keys: frozenset[str] = frozenset()
+    # What its module declares, for it; None: nothing is declared and it asks for nothing.
+    resources: Bound | None = None
 
     def __post_init__(self) -> None:
         # The name and the docstring stay usable, and `inspect.signature` finds the function's own.
@@ -75,15 +81,22 @@ class Sensor:
         object.__setattr__(self, "__wrapped__", self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # As in Dagster, a test may give a context to a function that takes none.
+        """Calls the function; resources that are not given are those of the context, if that is.
+
+        As in Dagster, a test may give a context to a function that takes none.
+        """
+        context = args[0] if args and self.resource_parameters else None
+        if context is not None and hasattr(context, "resources"):
+            missing = self.resource_parameters.keys() - kwargs.keys()
+            kwargs |= {name: getattr(context.resources, name) for name in missing}
         return self.function(*args, **kwargs) if self.takes_context or not args else self.function(*args[1:], **kwargs)
 
     def __repr__(self) -> str:
         return f"<Sensor {self.name!r} at {self.declared_at}>"
 
-    def evaluate(self, context: object) -> Any:
+    def evaluate(self, context: object, **resources: Any) -> Any:
         """Calls the function with the context, or without if it takes none."""
-        return self.function(context) if self.takes_context else self.function()
+        return self.function(context, **resources) if self.takes_context else self.function(**resources)
 
     def filter(self, code_location: str | None) -> Filter:
         """Which events it answers, deployed in this code location."""
@@ -125,6 +138,11 @@ class Sensor:
         return self.name if code_location is None else f"{code_location}:{self.name}"
 
     @property
+    def context_parameter(self) -> str | None:
+        """The name of the parameter that takes the context."""
+        return next(iter(inspect.signature(self.function).parameters), None) if self.takes_context else None
+
+    @property
     def module(self) -> str:
         """The module that its function comes from."""
         return str(getattr(innermost(self.function), "__module__", None) or "?")
@@ -153,8 +171,13 @@ def innermost(function: Any) -> Any:
 
 def code_of(function: Any) -> Any | None:
     """The code of a function or of a callable object; None for what is not written in Python."""
+    return getattr(code_owner(function), "__code__", None)
+
+
+def code_owner(function: Any) -> Any:
+    """The function that has the code: of a callable object its method."""
     function = innermost(function)
-    return getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    return function if hasattr(function, "__code__") else type(function).__call__
 
 
 def is_async(function: Any) -> bool:

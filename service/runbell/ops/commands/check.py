@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from runbell.core.filters import JobPattern
+from runbell.core.resource_kinds import is_enterable
 from runbell.core.sensors import Sensor
 from runbell.core.statuses import DagsterRunStatus
 from runbell.ops.failures import explained
@@ -50,6 +51,7 @@ def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
         "max_concurrent": sensor.max_concurrent,
         "is_async": sensor.is_async,
         "react_to_own_runs": sensor.react_to_own_runs,
+        "resources": sorted(sensor.resources.keys) if sensor.resources else [],
         "tags": dict(sensor.tags),
         "metadata": dict(sensor.metadata),
         "declared_at": sensor.declared_at,
@@ -69,6 +71,12 @@ def notes_on(sensor: Sensor) -> list[str]:
         f"{status} is none of the statuses that Dagster has: runs are matched by this text"
         for status in sorted(sensor.statuses - DagsterRunStatus.__members__.keys())
     )
+    notes.extend(
+        f"resource {key} is given as it is and never entered: to have it set up and torn down for each evaluation,"
+        " declare a function that makes it"
+        for key in (sorted(sensor.resources.keys) if sensor.resources else ())
+        if sensor.resources and is_enterable(sensor.resources.declared[key])
+    )
     return notes
 
 
@@ -82,6 +90,7 @@ def said(row: dict[str, Any]) -> str:
         ("", row["description"]),
         ("watches", f"{', '.join(row['statuses'])} of {jobs} in {where}"),
         ("requests", ", ".join(row["request_jobs"]) or "nothing"),
+        ("resources", ", ".join(row["resources"])),
         ("state", f"{start}, as {'declared' if row['default_status'] else 'RUNBELL_DEFAULT_STATUS says'}"),
         ("calls", f"{calls}, {'on the event loop' if row['is_async'] else 'in a thread'}"),
         ("declared", row["declared_at"]),
