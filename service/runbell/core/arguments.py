@@ -121,6 +121,10 @@ class Arguments:
             raise self.wrong("run_status", "is empty: give at least one status, such as DagsterRunStatus.SUCCESS")
         return frozenset(map(self._status, several))
 
+    def excluded_jobs(self) -> tuple[JobPattern, ...]:
+        """What not to watch; none if left out."""
+        return self._each("excluded_jobs", pattern_of, "leave it out to exclude none") or ()
+
     def jobs(self) -> tuple[JobPattern, ...] | None:
         """What to watch; None is every job."""
         jobs = self._each("monitored_jobs", pattern_of, "leave it out to watch every job")

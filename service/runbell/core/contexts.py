@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from runbell.core.awaiting import Then, Wait
 from runbell.core.dagster_events import DagsterEvent, status_change, step_failure

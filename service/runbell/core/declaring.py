@@ -6,6 +6,7 @@ from typing import Any, TypedDict, Unpack, overload
 from runbell.core.arguments import Arguments
 from runbell.core.errors import DefinitionError
 from runbell.core.former_names import meant, under_todays_names
+from runbell.core.narrowing_arguments import narrowing_of, refuse_what_watches_nothing
 from runbell.core.resources import unbound
 from runbell.core.retrying import RetryPolicy
 from runbell.core.sensors import DefaultSensorStatus, Function, Sensor, is_async
@@ -25,6 +26,10 @@ class Declared(TypedDict, total=False):
         name: the sensor's; else the function's.
         description: for people; else the first line of the function's docstring.
         monitored_jobs: jobs, names, globs (`"etl_*"`), `"location:job"`, selectors; else every job.
+        excluded_jobs: jobs that are not watched, named in the same ways; without a location, wherever they are.
+        monitored_tags: only runs with these tags: a value or glob, a list of them, True for any value, False for none.
+        monitored_partitions: only runs of these partitions, given as keys or globs.
+        monitored_origins: only runs that come from these: "schedule", "sensor", "backfill", "manual".
         monitor_all_code_locations: watch the runs of every code location.
         request_job, request_jobs: the job, or the jobs, that it may request.
         default_status: whether it runs until an operator starts or stops it.
@@ -42,6 +47,10 @@ class Declared(TypedDict, total=False):
     name: str | None
     description: str | None
     monitored_jobs: Iterable[Any] | None
+    excluded_jobs: Iterable[Any] | None
+    monitored_tags: Mapping[str, str | bool | Iterable[str]] | None
+    monitored_partitions: Iterable[str] | None
+    monitored_origins: Iterable[str] | None
     monitor_all_code_locations: bool | None
     request_job: Any
     request_jobs: Iterable[Any] | None
@@ -138,12 +147,16 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         raise arguments.wrong("run_status", "is missing: give a status, such as DagsterRunStatus.SUCCESS")
     waits = is_async(function)
     parameters = parameters_of(function, name)
+    jobs, excluded = arguments.jobs(), arguments.excluded_jobs()
+    refuse_what_watches_nothing(arguments, jobs, excluded)
     required = arguments.keys("required_resource_keys")
     return Sensor(
         name=name,
         function=function,
         statuses=arguments.statuses(),
-        jobs=arguments.jobs(),
+        jobs=jobs,
+        excluded_jobs=excluded,
+        narrowing=narrowing_of(arguments),
         monitor_all_code_locations=arguments.flag("monitor_all_code_locations"),
         request_jobs=arguments.targets(),
         description=arguments.text("description") or _first_line(function),

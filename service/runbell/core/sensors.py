@@ -10,6 +10,7 @@ from typing import Any
 from runbell.core.errors import NotHereError
 from runbell.core.filters import Filter, JobPattern
 from runbell.core.members import NamedText, SharedMember
+from runbell.core.narrowing import Narrowing
 from runbell.core.resources import Bound
 from runbell.core.retrying import RetryPolicy
 from runbell.core.selectors import target_of
@@ -36,6 +37,8 @@ class Sensor:
     Attributes:
         statuses: in upper case.
         jobs: what it watches; None watches every job of its scope.
+        excluded_jobs: what it does not watch all the same.
+        narrowing: what it asks of a run beyond its status and job; None: nothing.
         request_jobs: where its requests may go, each as `"job"` or `"location:job"`.
         max_concurrent: how many of its evaluations may run at once.
         max_per_minute: how many may begin within a minute; None: any number.
@@ -52,6 +55,8 @@ class Sensor:
     function: Function
     statuses: frozenset[str]
     jobs: tuple[JobPattern, ...] | None = None
+    excluded_jobs: tuple[JobPattern, ...] = ()
+    narrowing: Narrowing | None = None
     monitor_all_code_locations: bool = False
     request_jobs: tuple[str, ...] = ()
     description: str | None = None
@@ -101,7 +106,7 @@ class Sensor:
     def filter(self, code_location: str | None) -> Filter:
         """Which events it answers, deployed in this code location."""
         scope = None if self.monitor_all_code_locations else code_location
-        return Filter(self.statuses, self.jobs, scope, self.react_to_own_runs)
+        return Filter(self.statuses, self.jobs, scope, self.react_to_own_runs, self.excluded_jobs, self.narrowing)
 
     def with_attributes(self, *, jobs: Iterable[object] | None = None, metadata: Any = None) -> "Sensor":
         """A copy with other targets or other metadata; what is None stays as it is."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from runbell.core.filters import JobPattern
+from runbell.core.narrowing import Narrowing
 from runbell.core.resource_kinds import is_enterable
 from runbell.core.sensors import Sensor
 from runbell.core.statuses import DagsterRunStatus
@@ -38,12 +39,17 @@ def check(
 
 def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
     """What there is to know of a sensor, as it would be deployed with these settings."""
+    narrowing = sensor.narrowing or Narrowing()
     declared = sensor.default_status.value if sensor.default_status else None
     return {
         "sensor_name": sensor.identity(settings.code_location),
         "description": sensor.description,
         "statuses": sorted(sensor.statuses),
         "monitored_jobs": None if sensor.jobs is None else list(map(_job, sensor.jobs)),
+        "excluded_jobs": list(map(_job, sensor.excluded_jobs)),
+        "monitored_tags": {one.key: list(one.values) or one.present for one in narrowing.tags},
+        "monitored_partitions": list(narrowing.partitions),
+        "monitored_origins": list(narrowing.origins),
         "code_location": sensor.filter(settings.code_location).scope,
         "request_jobs": list(sensor.request_jobs),
         "default_status": declared,
@@ -83,12 +89,14 @@ def notes_on(sensor: Sensor) -> list[str]:
 def said(row: dict[str, Any]) -> str:
     """A row for people."""
     jobs = "every job" if row["monitored_jobs"] is None else ", ".join(row["monitored_jobs"])
+    jobs += f" except {', '.join(row['excluded_jobs'])}" if row["excluded_jobs"] else ""
     where = "every code location" if row["code_location"] is None else f"code location {row['code_location']}"
     start = "running" if row["active"] else "stopped"
     calls = "one at a time" if row["max_concurrent"] == 1 else f"up to {row['max_concurrent']} at once"
     lines = [
         ("", row["description"]),
         ("watches", f"{', '.join(row['statuses'])} of {jobs} in {where}"),
+        ("only", said_narrowing(row)),
         ("requests", ", ".join(row["request_jobs"]) or "nothing"),
         ("resources", ", ".join(row["resources"])),
         ("state", f"{start}, as {'declared' if row['default_status'] else 'RUNBELL_DEFAULT_STATUS says'}"),
@@ -98,6 +106,25 @@ def said(row: dict[str, Any]) -> str:
     ]
     shown = [f"  {name:<9} {text}" if name else f"  {text}" for name, text in lines if text]
     return "\n".join([row["sensor_name"], *shown, ""])
+
+
+def said_narrowing(row: dict[str, Any]) -> str:
+    """What it asks of a run beyond its status and job; empty: nothing."""
+    tags = [_tag(key, asked) for key, asked in row["monitored_tags"].items()]
+    partitions, origins = row["monitored_partitions"], row["monitored_origins"]
+    return "; ".join(
+        [
+            *([f"tags {', '.join(tags)}"] if tags else []),
+            *([f"partitions {', '.join(partitions)}"] if partitions else []),
+            *([f"started by {', '.join(origins)}"] if origins else []),
+        ]
+    )
+
+
+def _tag(key: str, asked: object) -> str:
+    if isinstance(asked, list):
+        return f"{key}={' or '.join(asked)}"
+    return f"{key} with any value" if asked else f"no {key}"
 
 
 def _job(job: JobPattern) -> str:
