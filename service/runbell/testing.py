@@ -10,6 +10,7 @@ from runbell.core.awaiting import cannot_wait
 from runbell.core.binding import bound
 from runbell.core.contexts import RecordedAnswers, RunStatusSensorContext, build_context
 from runbell.core.events import RunEvent
+from runbell.core.finality import RETRIED, sign_of
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
 from runbell.core.resources import Bound, Opening, Resources
@@ -166,6 +167,8 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
             raise ValueError(f"sensor {sensor.name!r} watches {', '.join(sorted(sensor.statuses))}: say which status=")
         happened["status"] = min(sensor.statuses)
     event = made_up_event(**happened)
+    if sensor.only_final_failures and event.status == "FAILURE" and sign_of(event).retried:
+        return Evaluated("skipped", reason=RETRIED)
     sensor = bound(sensor, happened.get("resources", {}))
     if not sensor.filter(None).matches(event, sensor.name):
         return Evaluated("ignored")

@@ -261,6 +261,7 @@ MISTAKES = {
     "a date": ({"monitored_partitions": [5]}, "has 5 in it, which is not text: give keys or globs"),
     "no origin": ({"monitored_origins": ["cron"]}, "'cron', but origins are backfill, manual, schedule, sensor"),
     "another name": ({"run_tags": {"a": "b"}}, "is not an argument: write monitored_tags="),
+    "no failures": ({"only_final_failures": True}, "says nothing without FAILURE: leave it out, or watch FAILURE"),
     "one resource": ({"required_resource_keys": "slack"}, 'is not a set of names: give one, such as {"slack"}'),
     "no name": ({"required_resource_keys": ["a b"]}, "has something in it that is no name of an attribute"),
 }

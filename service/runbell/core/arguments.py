@@ -121,6 +121,12 @@ class Arguments:
             raise self.wrong("run_status", "is empty: give at least one status, such as DagsterRunStatus.SUCCESS")
         return frozenset(map(self._status, several))
 
+    def final_failures(self, statuses: frozenset[str]) -> bool:
+        wanted = self.flag("only_final_failures")
+        if wanted and "FAILURE" not in statuses:
+            raise self.wrong("only_final_failures", "says nothing without FAILURE: leave it out, or watch FAILURE too")
+        return wanted
+
     def excluded_jobs(self) -> tuple[JobPattern, ...]:
         """What not to watch; none if left out."""
         return self._each("excluded_jobs", pattern_of, "leave it out to exclude none") or ()

@@ -40,6 +40,7 @@ class Declared(TypedDict, total=False):
         max_per_minute: so many evaluations begin within a minute; the others wait, and none is lost.
         timeout_seconds: an evaluation that takes longer has failed; else `RUNBELL_SENSOR_TIMEOUT_SECONDS`.
         react_to_own_runs: also answer events of runs that this sensor requested.
+        only_final_failures: of a run that Dagster retries, only the failure of its last attempt.
         required_resource_keys: resources that it looks at as `context.resources.KEY`; parameters need not be named.
         job_selection, monitor_all_repositories: what Dagster called monitored_jobs and monitor_all_code_locations.
     """
@@ -63,6 +64,7 @@ class Declared(TypedDict, total=False):
     max_per_minute: int | None
     timeout_seconds: float | None
     react_to_own_runs: bool | None
+    only_final_failures: bool | None
     required_resource_keys: Iterable[str] | None
     job_selection: Iterable[Any] | None
     monitor_all_repositories: bool | None
@@ -145,7 +147,7 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
     _refuse_unknown(arguments)
     if given.get("run_status") is None:
         raise arguments.wrong("run_status", "is missing: give a status, such as DagsterRunStatus.SUCCESS")
-    waits = is_async(function)
+    waits, statuses = is_async(function), arguments.statuses()
     parameters = parameters_of(function, name)
     jobs, excluded = arguments.jobs(), arguments.excluded_jobs()
     refuse_what_watches_nothing(arguments, jobs, excluded)
@@ -153,7 +155,7 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
     return Sensor(
         name=name,
         function=function,
-        statuses=arguments.statuses(),
+        statuses=statuses,
         jobs=jobs,
         excluded_jobs=excluded,
         narrowing=narrowing_of(arguments),
@@ -169,6 +171,7 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         max_per_minute=arguments.max_per_minute(),
         timeout_seconds=arguments.timeout(),
         react_to_own_runs=arguments.flag("react_to_own_runs"),
+        only_final_failures=arguments.final_failures(statuses),
         is_failure=is_failure,
         is_async=waits,
         takes_context=parameters.takes_context,

@@ -43,6 +43,7 @@ class Sensor:
         max_concurrent: how many of its evaluations may run at once.
         max_per_minute: how many may begin within a minute; None: any number.
         timeout_seconds: how long one may take; None: as the setting says.
+        only_final_failures: is its function called for a failure only if the orchestrator does not retry the run?
         is_failure: does its function get a RunFailureSensorContext?
 
     Example:
@@ -69,6 +70,7 @@ class Sensor:
     max_per_minute: int | None = None
     timeout_seconds: float | None = None
     react_to_own_runs: bool = False
+    only_final_failures: bool = False
     is_failure: bool = False
     is_async: bool = False
     takes_context: bool = False

@@ -18,6 +18,7 @@ from anyio import CapacityLimiter
 from runbell.core.awaiting import cannot_wait
 from runbell.core.contexts import RecordedAnswers, build_context
 from runbell.core.events import RunEvent, StepFailure
+from runbell.core.finality import RETRIED
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.progress import Evaluation
 from runbell.core.requests import Conclusion
@@ -29,6 +30,7 @@ from runbell.core.sensors import Sensor
 from runbell.engine.calling import call, wait_in_thread
 from runbell.engine.calls import Calls
 from runbell.engine.deadlines import Deadlines
+from runbell.engine.finality import is_retried
 from runbell.sources.details import read_run_log, read_step_failures
 from runbell.store.connections import Pool
 from runbell.store.runs import read_run, read_runs
@@ -125,6 +127,8 @@ class Evaluator:
                 return Conclusion("failed", error=verdict)
         given = self.calls.of(sensor_name, evaluation)
         try:
+            if sensor.only_final_failures and event.status == "FAILURE" and await is_retried(self.lookups.pool, event):
+                return Conclusion("skipped", reason=RETRIED)
             answers = self._on_the_loop if sensor.is_async else self._in_a_thread
             context = build_context(sensor, sensor_name, event, answers, replay=evaluation.replay)
             returned = await call(

@@ -50,6 +50,7 @@ def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
         "monitored_tags": {one.key: list(one.values) or one.present for one in narrowing.tags},
         "monitored_partitions": list(narrowing.partitions),
         "monitored_origins": list(narrowing.origins),
+        "only_final_failures": sensor.only_final_failures,
         "code_location": sensor.filter(settings.code_location).scope,
         "request_jobs": list(sensor.request_jobs),
         "default_status": declared,
@@ -116,6 +117,7 @@ def said_narrowing(row: dict[str, Any]) -> str:
         [
             *([f"tags {', '.join(tags)}"] if tags else []),
             *([f"partitions {', '.join(partitions)}"] if partitions else []),
+            *(["failures that are not retried"] if row["only_final_failures"] else []),
             *([f"started by {', '.join(origins)}"] if origins else []),
         ]
     )
