@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from runbell.core.awaiting import cannot_wait
@@ -31,7 +32,7 @@ class Happened(TypedDict, total=False):
         step_failures: step keys with their errors, each given like `error`.
         recorded_at, started_at, ended_at: seconds since 1970.
         event_id, replay: what makes one event, and one replay of it, different from others.
-        resources: by key, as a sensors module declares them.
+        run_url, resources: as `RUNBELL_RUN_URL` and as a sensors module would have them.
     """
 
     job_name: str
@@ -50,6 +51,7 @@ class Happened(TypedDict, total=False):
     source: str
     event_id: int
     replay: int
+    run_url: str
     resources: Mapping[str, Any]
 
 
@@ -132,7 +134,8 @@ def build_run_status_sensor_context(
         'no space left'
     """
     event = made_up_event(**happened)
-    recorded = RecordedAnswers(Story(event, happened.get("step_failures", {})), _wait, _log)
+    story = Story(event, happened.get("step_failures", {}))
+    recorded = RecordedAnswers(story, _wait, _log, happened.get("run_url"))
     answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
     made = RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
     made.repository_def = repository_def
@@ -195,6 +198,9 @@ class _Given:
     def run(self, event: RunEvent) -> Any:
         return self.dagster_run or self.recorded.run(event)
 
+    def url(self, event: RunEvent) -> str | None:
+        return self.recorded.url(event)
+
     def change(self, event: RunEvent) -> Any:
         return self.dagster_event or self.recorded.change(event)
 
@@ -213,7 +219,8 @@ class _Given:
 
 def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusion:
     wait = cannot_wait if sensor.is_async else _wait
-    answers = RecordedAnswers(Story(event, happened.get("step_failures", {})), wait, _log)
+    story = Story(event, happened.get("step_failures", {}))
+    answers = RecordedAnswers(story, wait, _log, happened.get("run_url"))
     context = build_context(sensor, sensor.name, event, answers, replay=happened.get("replay", 0))
     try:
         returned = _returned(sensor, context)
@@ -230,20 +237,15 @@ def _returned(sensor: Sensor, context: RunStatusSensorContext) -> object:
 
     async def aanswer(**resources: Any) -> object:
         given = sensor.evaluate(context, **resources)
-        if isinstance(given, AsyncIterator):
-            return [item async for item in given]
-        return _drained(await given)
+        return [item async for item in given] if isinstance(given, AsyncIterator) else _drained(await given)
 
     def answer(**resources: Any) -> object:
         return _drained(sensor.evaluate(context, **resources))
 
-    async def around() -> object:
-        return await asyncio.to_thread(opening.call, answer)
-
     if sensor.is_async:
         return asyncio.run(opening.acall(aanswer, asyncio.to_thread))
     if sensor.resources is not None and sensor.resources.has_async:
-        return asyncio.run(opening.acall_around(around, asyncio.to_thread))
+        return asyncio.run(opening.acall_around(partial(asyncio.to_thread, opening.call, answer), asyncio.to_thread))
     return opening.call(answer)
 
 

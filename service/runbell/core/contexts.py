@@ -12,6 +12,7 @@ from runbell.core.events import RunEvent, StepFailure
 from runbell.core.idempotency import idempotency_key
 from runbell.core.instances import Instance, Lookups
 from runbell.core.resources import Bound, Opening, Resources
+from runbell.core.run_urls import run_url
 from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts
 from runbell.core.sensors import Sensor
 
@@ -20,8 +21,8 @@ STATE = (
 )
 NOT_HERE = {"cursor": STATE, "update_cursor": STATE, "last_run_key": STATE, "last_tick_completion_time": STATE}
 KNOWN = (
-    "it has sensor_name, dagster_run, dagster_event, failure_event, get_step_failure_events(), partition_key, instance,"
-    " log, resources and idempotency_key"
+    "it has sensor_name, dagster_run, dagster_event, failure_event, get_step_failure_events(), partition_key, run_url,"
+    " instance, log, resources and idempotency_key"
 )
 
 
@@ -30,6 +31,9 @@ class Answers(Protocol):
 
     def run(self, event: RunEvent) -> Any:
         """`dagster_run`: the run as it stood when the event happened."""
+
+    def url(self, event: RunEvent) -> str | None:
+        """`run_url`: where people look at the run."""
 
     def change(self, event: RunEvent) -> Any:
         """`dagster_event`."""
@@ -55,14 +59,22 @@ class RecordedAnswers:
         lookups: what can be asked of the store.
         wait: waits for it in a plain call.
         make_log: gives the logger of a sensor's evaluation for an event.
+        run_url: a template of where people look at runs.
     """
 
     lookups: Lookups
     wait: Wait
     make_log: Callable[[str, RunEvent], Any]
+    run_url: str | None = None
 
     def run(self, event: RunEvent) -> DagsterRun:
-        return DagsterRun.of(RunFacts.of(event))
+        run = DagsterRun.of(RunFacts.of(event))
+        if self.run_url is not None:
+            run.url = self.url(event)
+        return run
+
+    def url(self, event: RunEvent) -> str | None:
+        return run_url(self.run_url, RunFacts.of(event))
 
     def change(self, event: RunEvent) -> DagsterEvent:
         return status_change(event, first_step=partial(self._first_step, event))
@@ -119,6 +131,11 @@ class RunStatusSensorContext:
     @cached_property
     def dagster_run(self) -> Any:
         return self._answers.run(self._event)
+
+    @property
+    def run_url(self) -> str | None:
+        """Where people look at the run, as `RUNBELL_RUN_URL` says; None where that is not set."""
+        return self._answers.url(self._event)
 
     @cached_property
     def dagster_event(self) -> Any:

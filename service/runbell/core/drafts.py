@@ -17,15 +17,28 @@ from runbell.core.text import shown, why_unstorable
 SENSOR_TAG = "runbell/sensor"
 EVENT_TAG = "runbell/event_id"
 CHAIN_TAG = "runbell/chain"
+# Twice as deep as the longest chains of jobs that people write down; sensors that ask for one another stop soon.
+MAX_CHAIN_DEPTH = 20
 
 
 class Refused(ValueError):  # noqa: N818 - it reads as the sentence that it begins
     """A request that cannot be understood or stored; the text goes on after the sensor's name."""
 
 
-def own_tags(sensor_name: str, event: RunEvent) -> dict[str, str]:
-    """The tags that Runbell puts on every run that is requested for this event."""
-    return {SENSOR_TAG: sensor_name, EVENT_TAG: str(event.event_id), CHAIN_TAG: str(_depth(event) + 1)}
+def own_tags(sensor_name: str, event: RunEvent, max_depth: int = MAX_CHAIN_DEPTH) -> dict[str, str]:
+    """The tags that Runbell puts on every run that is requested for this event.
+
+    Raises:
+        Refused: so many sensors stand behind the event's run already that no further run may follow from it.
+    """
+    depth = _depth(event)
+    if depth >= max_depth:
+        raise Refused(
+            f"requested a run after run {event.run_id} of job {event.job_name}, behind which {depth} sensors stand one"
+            f" after another: if they go round in circles, filter that out; else raise RUNBELL_MAX_CHAIN_DEPTH"
+            f" ({max_depth}) and retry this evaluation"
+        )
+    return {SENSOR_TAG: sensor_name, EVENT_TAG: str(event.event_id), CHAIN_TAG: str(depth + 1)}
 
 
 def drafted(sensor: Sensor, own: dict[str, str], request: Any) -> RequestDraft:

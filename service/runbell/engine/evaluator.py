@@ -17,6 +17,7 @@ from anyio import CapacityLimiter
 
 from runbell.core.awaiting import cannot_wait
 from runbell.core.contexts import RecordedAnswers, build_context
+from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.finality import RETRIED
 from runbell.core.outcomes import conclude, conclude_raised
@@ -45,6 +46,7 @@ class Limits:
 
     timeout_seconds: float = 60.0
     max_requests: int = 10_000
+    max_chain_depth: int = MAX_CHAIN_DEPTH
     retry_attempts: int = 10
     retry_backoff_seconds: float = 1.0
 
@@ -93,6 +95,8 @@ class Evaluator:
     calls: Calls = field(default_factory=Calls)
     # What is known of evaluations that a former process did not survive: by sensor, event id and replay.
     verdicts: MutableMapping[tuple[str, int, int], str] = field(default_factory=dict)
+    # Where people look at runs, as a template.
+    run_url: str | None = None
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
     _turn_ends: float = 0.0
@@ -100,8 +104,8 @@ class Evaluator:
     _in_a_thread: RecordedAnswers = field(init=False)
 
     def __post_init__(self) -> None:
-        self._on_the_loop = RecordedAnswers(self.lookups, cannot_wait, SensorLog)
-        self._in_a_thread = RecordedAnswers(self.lookups, wait_in_thread, SensorLog)
+        self._on_the_loop = RecordedAnswers(self.lookups, cannot_wait, SensorLog, self.run_url)
+        self._in_a_thread = RecordedAnswers(self.lookups, wait_in_thread, SensorLog, self.run_url)
 
     async def evaluate(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> None:
         """Fill in what the evaluation came to."""
@@ -143,7 +147,8 @@ class Evaluator:
             # What it returned is the author's too, and looking at it may run the author's code.
             given.mark.set()
             try:
-                return conclude(sensor, sensor_name, event, returned, max_requests=self.limits.max_requests)
+                most, depth = self.limits.max_requests, self.limits.max_chain_depth
+                return conclude(sensor, sensor_name, event, returned, max_requests=most, max_depth=depth)
             finally:
                 given.mark.clear()
         except asyncio.CancelledError as error:
