@@ -262,6 +262,10 @@ MISTAKES = {
     "no origin": ({"monitored_origins": ["cron"]}, "'cron', but origins are backfill, manual, schedule, sensor"),
     "another name": ({"run_tags": {"a": "b"}}, "is not an argument: write monitored_tags="),
     "no failures": ({"only_final_failures": True}, "says nothing without FAILURE: leave it out, or watch FAILURE"),
+    "no policy": (
+        {"run_key_policy": "always"},
+        "is no policy: give 'forever', 'until_success', 'while_active', or a timedelta",
+    ),
     "one resource": ({"required_resource_keys": "slack"}, 'is not a set of names: give one, such as {"slack"}'),
     "no name": ({"required_resource_keys": ["a b"]}, "has something in it that is no name of an attribute"),
 }

@@ -10,6 +10,7 @@ from runbell.core.errors import DefinitionError
 from runbell.core.filters import JobPattern
 from runbell.core.pacing import MOST_PER_MINUTE
 from runbell.core.retrying import RetryPolicy, is_wait, unfit
+from runbell.core.run_keys import TAKEN_FOREVER, KeyPolicy
 from runbell.core.selectors import NotAJobError, is_one_job, pattern_of, target_of
 from runbell.core.sensors import DefaultSensorStatus
 from runbell.core.text import shown, why_unstorable
@@ -98,6 +99,15 @@ class Arguments:
         if reason := unfit(value):
             raise self.wrong("retry", reason)
         return value
+
+    def run_key_policy(self) -> KeyPolicy:
+        value = self.given.get("run_key_policy")
+        if value is None:
+            return TAKEN_FOREVER
+        try:
+            return KeyPolicy.read(value)
+        except ValueError as error:
+            raise self.wrong("run_key_policy", str(error)) from None
 
     def max_per_minute(self) -> int | None:
         value = self.given.get("max_per_minute")

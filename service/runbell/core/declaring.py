@@ -1,6 +1,7 @@
 """The decorators that make sensors of functions. Every mistake is found here, at import."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any, TypedDict, Unpack, overload
 
 from runbell.core.arguments import Arguments
@@ -40,6 +41,8 @@ class Declared(TypedDict, total=False):
         max_per_minute: so many evaluations begin within a minute; the others wait, and none is lost.
         timeout_seconds: an evaluation that takes longer has failed; else `RUNBELL_SENSOR_TIMEOUT_SECONDS`.
         react_to_own_runs: also answer events of runs that this sensor requested.
+        run_key_policy: how long a run key of its requests stays taken: "forever", a timedelta, "until_success" (of the
+            run), "while_active" (the run).
         only_final_failures: of a run that Dagster retries, only the failure of its last attempt.
         required_resource_keys: resources that it looks at as `context.resources.KEY`; parameters need not be named.
         job_selection, monitor_all_repositories: what Dagster called monitored_jobs and monitor_all_code_locations.
@@ -64,6 +67,7 @@ class Declared(TypedDict, total=False):
     max_per_minute: int | None
     timeout_seconds: float | None
     react_to_own_runs: bool | None
+    run_key_policy: str | timedelta | None
     only_final_failures: bool | None
     required_resource_keys: Iterable[str] | None
     job_selection: Iterable[Any] | None
@@ -171,6 +175,7 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         max_per_minute=arguments.max_per_minute(),
         timeout_seconds=arguments.timeout(),
         react_to_own_runs=arguments.flag("react_to_own_runs"),
+        run_key_policy=arguments.run_key_policy(),
         only_final_failures=arguments.final_failures(statuses),
         is_failure=is_failure,
         is_async=waits,

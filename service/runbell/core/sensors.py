@@ -13,6 +13,7 @@ from runbell.core.members import NamedText, SharedMember
 from runbell.core.narrowing import Narrowing
 from runbell.core.resources import Bound
 from runbell.core.retrying import RetryPolicy
+from runbell.core.run_keys import TAKEN_FOREVER, KeyPolicy
 from runbell.core.selectors import target_of
 
 Function = Callable[..., Any]
@@ -43,6 +44,7 @@ class Sensor:
         max_concurrent: how many of its evaluations may run at once.
         max_per_minute: how many may begin within a minute; None: any number.
         timeout_seconds: how long one may take; None: as the setting says.
+        run_key_policy: how long a key of its requests stays taken.
         only_final_failures: is its function called for a failure only if the orchestrator does not retry the run?
         is_failure: does its function get a RunFailureSensorContext?
 
@@ -70,6 +72,7 @@ class Sensor:
     max_per_minute: int | None = None
     timeout_seconds: float | None = None
     react_to_own_runs: bool = False
+    run_key_policy: KeyPolicy = TAKEN_FOREVER
     only_final_failures: bool = False
     is_failure: bool = False
     is_async: bool = False

@@ -53,6 +53,9 @@ def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
         "only_final_failures": sensor.only_final_failures,
         "code_location": sensor.filter(settings.code_location).scope,
         "request_jobs": list(sensor.request_jobs),
+        "run_key_policy": (
+            sensor.run_key_policy.name if sensor.run_key_policy.seconds is None else sensor.run_key_policy.seconds
+        ),
         "default_status": declared,
         "active": (declared or settings.default_status) == "RUNNING",
         "max_concurrent": sensor.max_concurrent,
