@@ -14,7 +14,7 @@ from runbell.core.events import RunEvent
 from runbell.core.finality import RETRIED, sign_of
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
-from runbell.core.resources import Bound, Opening, Resources
+from runbell.core.resources import Bound, Opening
 from runbell.core.sensors import Sensor
 from runbell.core.stories import Story, failure_message
 
@@ -139,7 +139,7 @@ def build_run_status_sensor_context(
     answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
     made = RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
     made.repository_def = repository_def
-    made.resources = Resources(Opening(Bound(happened.get("resources", {}))).kept_open())
+    made.open_with(Opening(Bound(happened.get("resources", {}))).kept_open())
     return made
 
 
@@ -233,7 +233,7 @@ def _returned(sensor: Sensor, context: RunStatusSensorContext) -> object:
     import asyncio
 
     opening = Opening(sensor.resources or Bound())
-    context.resources = Resources(opening)
+    context.open_with(opening)
 
     async def aanswer(**resources: Any) -> object:
         given = sensor.evaluate(context, **resources)

@@ -362,3 +362,14 @@ def test_mocks_are_values():
         assert is_plain(mock)
         assert not is_async(mock)
         refuse_bad_resources({"db": mock}, "sensors")
+
+
+def test_a_context_of_a_test_tears_down_what_it_has_set_up_and_may_be_given_more():
+    with build_run_status_sensor_context(resources={"db": managed}) as context:
+        assert context.resource_defs == {"db": managed}
+        assert NOTED == []
+        assert context.resources.db.name == "managed"
+        assert NOTED == ["entered"]
+        more = context.merge_resources({"channel": "#alerts"})
+        assert (more.resources.channel, hasattr(context.resources, "channel")) == ("#alerts", False)
+    assert NOTED == ["entered", "left"]

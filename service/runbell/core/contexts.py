@@ -1,9 +1,10 @@
 """What a sensor's function is given: the run, the event, a log, and the few questions that can be asked beyond them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from runbell.core.awaiting import Then, Wait
 from runbell.core.dagster_events import DagsterEvent, status_change, step_failure
@@ -165,7 +166,34 @@ class RunStatusSensorContext:
     @cached_property
     def resources(self) -> Any:
         """What the sensors module declares as `resources`, as attributes."""
-        return Resources(Opening(Bound()))
+        return Resources(self._opening)
+
+    @cached_property
+    def _opening(self) -> Opening:
+        return Opening(Bound())
+
+    def open_with(self, opening: Opening) -> None:
+        """Its resources are these."""
+        self.__dict__.pop("resources", None)
+        self._opening = opening
+
+    @property
+    def resource_defs(self) -> dict[str, Any]:
+        """The resources as they are declared, by key; nothing is set up for it."""
+        return dict(self._opening.declared)
+
+    def merge_resources(self, resources: Mapping[str, Any]) -> "RunStatusSensorContext":
+        """A copy, for a test, with these resources in addition."""
+        made = copy(self)
+        made.open_with(Opening(Bound({**self._opening.declared, **resources})).kept_open())
+        return made
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Tears down what a test's context has set up."""
+        self._opening.close()
 
     @property
     def failure_event(self) -> Any:

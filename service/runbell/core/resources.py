@@ -105,6 +105,17 @@ class Opening:
         self._stack = contextlib.ExitStack()
         return self
 
+    def close(self) -> None:
+        """Tear down what a test's context has set up."""
+        if self._stack is not None:
+            self._values.clear()
+            self._stack.close()
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        """As the module has them, by key."""
+        return self._bound.declared
+
     def get(self, key: str) -> Any:
         """The resource; set up now if it is not yet.
 

@@ -11,7 +11,7 @@ import anyio
 from anyio import CapacityLimiter, from_thread, to_thread
 
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
-from runbell.core.resources import Opening, Resources
+from runbell.core.resources import Opening
 from runbell.core.sensors import Sensor
 from runbell.engine.calls import Call, Calls
 from runbell.engine.deadlines import Deadlines
@@ -66,7 +66,7 @@ async def _call_with_resources(
     """As `call`, between set-up and tear-down of the sensor's resources; the time that these take counts."""
     assert sensor.resources is not None  # noqa: S101 - the caller asked
     opening = Opening(sensor.resources)
-    context.resources = Resources(opening)
+    context.open_with(opening)
     arguments = (context,) if sensor.takes_context else ()
 
     async def in_thread(function: Callable[[], Any]) -> Any:
