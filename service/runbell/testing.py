@@ -172,7 +172,8 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
     event = made_up_event(**happened)
     if sensor.only_final_failures and event.status == "FAILURE" and sign_of(event).retried:
         return Evaluated("skipped", reason=RETRIED)
-    sensor = bound(sensor, happened.get("resources", {}))
+    declared = sensor.resources.declared if sensor.resources is not None else {}
+    sensor = bound(sensor, {**declared, **happened.get("resources", {})})
     if not sensor.filter(None).matches(event, sensor.name):
         return Evaluated("ignored")
     concluded = _in_a_thread(lambda: _conclusion(sensor, event, happened))

@@ -373,3 +373,10 @@ def test_a_context_of_a_test_tears_down_what_it_has_set_up_and_may_be_given_more
         more = context.merge_resources({"channel": "#alerts"})
         assert (more.resources.channel, hasattr(context.resources, "channel")) == ("#alerts", False)
     assert NOTED == ["entered", "left"]
+
+
+def test_a_sensor_of_a_module_that_was_loaded_has_its_resources_and_a_test_may_put_others_in_place():
+    loaded = bound(plain, {"db": Db("the module's")})
+
+    assert evaluate(loaded).requests[0].run_key == "the module's"
+    assert evaluate(loaded, resources={"db": Db("the test's")}).requests[0].run_key == "the test's"

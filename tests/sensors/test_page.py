@@ -57,10 +57,8 @@ def loaded(tmp_path, monkeypatch):
 def test_each_example_answers_as_the_page_says(loaded):
     assert loaded.keys() == ANSWERS.keys()
     for name, answers in ANSWERS.items():
-        sensor = loaded[name]
-        resources = {} if sensor.resources is None else sensor.resources.declared
         for happened, outcome in answers:
-            evaluated = evaluate(sensor, resources=resources, **happened)
+            evaluated = evaluate(loaded[name], **happened)
             assert (name, evaluated.outcome, evaluated.error if outcome != "failed" else None) == (name, outcome, None)
 
 
