@@ -255,6 +255,7 @@ MISTAKES = {
     "no tags": ({"monitored_tags": {}}, "monitored_tags={} is empty: leave it out"),
     "a number of a tag": ({"monitored_tags": {"tries": 3}}, "asks 3 of tag 'tries': give a value, a glob, a list"),
     "no value of a tag": ({"monitored_tags": {"team": []}}, "asks [] of tag 'team'"),
+    "numbers of a tag": ({"monitored_tags": {"tries": [1, 2]}}, "asks [1, 2] of tag 'tries'"),
     "a tag without a name": ({"monitored_tags": {"": "a"}}, "has the key '', which is empty"),
     "one partition": ({"monitored_partitions": "2026-*"}, "is not a list: give keys or globs of partitions"),
     "no partition": ({"monitored_partitions": []}, "monitored_partitions=[] is empty: leave it out"),

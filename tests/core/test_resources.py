@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
@@ -17,8 +19,11 @@ from runbell import (
     run_failure_sensor,
     run_status_sensor,
 )
+from runbell.core import dagster_resources
 from runbell.core.binding import bound, refuse_bad_resources
-from runbell.core.resource_kinds import is_async, is_plain
+from runbell.core.dagster_resources import is_dagster_resource_class
+from runbell.core.resource_kinds import is_async, is_enterable, is_plain
+from runbell.core.resources import Bound, Opening
 from runbell.testing import evaluate
 
 NOTED: list[str] = []
@@ -380,3 +385,58 @@ def test_a_sensor_of_a_module_that_was_loaded_has_its_resources_and_a_test_may_p
 
     assert evaluate(loaded).requests[0].run_key == "the module's"
     assert evaluate(loaded, resources={"db": Db("the test's")}).requests[0].run_key == "the test's"
+
+
+def test_what_could_be_entered_and_is_not_can_be_told():
+    assert is_enterable(Entered())
+    assert is_enterable(AsyncEntered())
+    assert not any(map(is_enterable, ("text", Entered, managed)))
+
+
+def test_what_a_function_gives_to_be_awaited_is_awaited_for_an_async_sensor():
+    class Later:
+        def __await__(self):
+            yield from ()
+            return Db("later")
+
+    assert evaluate(on_the_loop, resources={"db": Later}).requests[0].run_key == "later"
+
+
+def test_an_annotation_that_cannot_be_evaluated_names_no_type():
+    @run_failure_sensor
+    def alert(context: "NotImportedHere", db: "NorThis"): ...  # noqa: F821
+
+    assert evaluate(alert, resources={"db": Db()}).outcome == "acted"
+    with pytest.raises(DefinitionError, match="parameter 'db' of its function is a resource that is not declared"):
+        bound(alert, {"warehouse": Db()})
+
+
+def test_a_context_that_was_given_nothing_has_nothing_to_tear_down():
+    context = build_run_status_sensor_context()
+    context.open_with(Opening(Bound()))
+
+    with context:
+        assert context.resource_defs == {}
+
+
+@pytest.mark.parametrize("sensor", [plain, on_the_loop])
+def test_a_resource_of_dagsters_is_set_up_by_dagster(monkeypatch, sensor):
+    """As tests/orchestrators/test_dagster_resources.py shows with Dagster itself."""
+
+    @contextlib.contextmanager
+    def build_resources(resources, instance):
+        NOTED.append(f"set up in {instance}")
+        yield SimpleNamespace(**resources)
+        NOTED.append("torn down")
+
+    made = SimpleNamespace(
+        build_resources=build_resources, DagsterInstance=SimpleNamespace(ephemeral=lambda: "an instance")
+    )
+    monkeypatch.setitem(sys.modules, "dagster", made)
+    theirs = type("ConfigurableResourceFactory", (), {"__module__": "dagster._config", "name": "theirs"})
+    dagster_resources._instance.cache_clear()
+
+    assert is_dagster_resource_class(theirs)
+    assert evaluate(sensor, resources={"db": theirs()}).requests[0].run_key == "theirs"
+    assert NOTED == ["set up in an instance", "called", "torn down"]
+    dagster_resources._instance.cache_clear()

@@ -1,5 +1,7 @@
 """Where people look at a run."""
 
+import pytest
+
 from runbell import build_run_status_sensor_context, run_failure_sensor
 from runbell.core.run_urls import EXAMPLE_RUN_URL, why_no_run_url
 from runbell.testing import evaluate
@@ -30,3 +32,17 @@ def test_a_sensor_sees_it():
         assert context.run_url == "https://dagster.example.com/runs/r1"
 
     assert evaluate(alert, run_id="r1", run_url=EXAMPLE_RUN_URL).outcome == "acted"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("https://dagster.example.com/runs", "has no {run_id} in it"),
+        ("https://dagster.example.com/{run_id}/{job}", "has braces with something else than run_id,"),
+        ("https://dagster.example.com/{run_id}}", "has braces with something else"),
+        ("dagster.example.com/{run_id}", "is no URL that begins with http:// or https://"),
+        ("https://[::1/{run_id}", "is no URL"),
+    ],
+)
+def test_what_is_wrong_with_a_template(template, said):
+    assert str(why_no_run_url(template)).startswith(said)

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import inspect
-from collections.abc import AsyncIterator, Iterator
 from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Annotated, Any, TypeVar
 
@@ -16,20 +15,10 @@ ResourceParam = Annotated[T, RESOURCE_PARAM]
 
 CACHED = type(functools.cache(print))
 CALLED = (type, functools.partial, FunctionType, MethodType, BuiltinFunctionType)
-
-
-def _nothing() -> Iterator[None]:
-    yield
-
-
-async def _anothing() -> AsyncIterator[None]:
-    yield
-
-
 # What calling a function decorated with one of these gives.
-_ONCE = (
-    type(contextlib.contextmanager(_nothing)()),
-    type(contextlib.asynccontextmanager(_anothing)()),
+_ONCE: tuple[type, ...] = (
+    type(contextlib.contextmanager(iter)([])),
+    type(contextlib.asynccontextmanager(iter)([])),  # type: ignore[arg-type]
     GeneratorType,
     AsyncGeneratorType,
 )
