@@ -120,3 +120,18 @@ async def test_the_time_of_set_up_and_tear_down_counts(database_url: str, connec
 
     assert all("TimeoutError" in row["error"] for row in rows)
     assert left == ["left", "left"]
+
+
+async def test_a_sensor_that_asks_for_none_may_look_at_values(database_url: str, connection: Session) -> None:
+    @run_status_sensor("SUCCESS", request_job="j")
+    async def waits(context):
+        return RunRequest(run_key=f"async {context.resources.channel}")
+
+    @run_status_sensor("SUCCESS", request_job="j")
+    def plain(context):
+        return RunRequest(run_key=f"plain {context.resources.channel} {hasattr(context.resources, 'missing')}")
+
+    declared = {"channel": "#alerts"}
+    async with running(database_url, bound(waits, declared), bound(plain, declared)):
+        await record(connection, "r1")
+        await until(lambda: requested_keys(connection), ["async #alerts", "plain #alerts False"].__eq__)

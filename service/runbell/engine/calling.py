@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 from anyio import CapacityLimiter, from_thread, to_thread
 
+from runbell.core.contexts import RunStatusSensorContext
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
 from runbell.core.resources import Opening
 from runbell.core.sensors import Sensor
@@ -23,7 +24,7 @@ PLAIN = frozenset({type(None), RunRequest, SkipReason, SensorResult, list, tuple
 
 async def call(
     sensor: Sensor,
-    context: object,
+    context: RunStatusSensorContext,
     given: Call,
     *,
     calls: Calls,
@@ -37,10 +38,13 @@ async def call(
         TimeoutError: it took longer than the deadlines allow. A thread cannot be stopped: it is left to itself.
         BaseException: whatever the function raised.
     """
-    if sensor.resources is not None:
+    if sensor.resources is not None and (sensor.resources.keys or not sensor.is_async):
         return await _call_with_resources(
             sensor, context, given, calls=calls, threads=threads, deadlines=deadlines, max_requests=max_requests
         )
+    if sensor.resources is not None:
+        # It asks for none, and what it may look at is there as it is.
+        context.open_with(Opening(sensor.resources))
     arguments = (context,) if sensor.takes_context else ()
     before = calls.begin()
     try:
@@ -55,7 +59,7 @@ async def call(
 
 async def _call_with_resources(
     sensor: Sensor,
-    context: Any,
+    context: RunStatusSensorContext,
     given: Call,
     *,
     calls: Calls,
