@@ -32,6 +32,8 @@ def test_defaults():
         "code_location": None,
         "default_status": "RUNNING",
         "max_requests_per_evaluation": 10_000,
+        "max_chain_depth": 20,
+        "run_url": None,
         "retry_attempts": 10,
         "retry_backoff_seconds": 1.0,
         "workers": 1,
@@ -55,6 +57,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "code_location": ("etl", "etl"),
         "default_status": ("stopped", "STOPPED"),
         "max_requests_per_evaluation": ("7", 7),
+        "max_chain_depth": ("3", 3),
+        "run_url": ("https://dagster.example.com/runs/{run_id}", "https://dagster.example.com/runs/{run_id}"),
         "retry_attempts": ("1", 1),
         "retry_backoff_seconds": ("0.25", 0.25),
         "workers": ("3", 3),
@@ -111,6 +115,28 @@ def test_all_bad_values_are_named_at_once(monkeypatch):
     assert [line.split()[0] for line in lines] == [f"RUNBELL_{name}" for name in bad]
     assert "RUNBELL_LOG_FORMAT is 'xml', but it must be json or console" in lines
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://dagster.example.com/runs",
+        "https://dagster.example.com/runs/{run_id}/{job}",
+        "https://dagster.example.com/runs/{run_id}}",
+        "dagster.example.com/runs/{run_id}",
+        "ftp://dagster.example.com/{run_id}",
+        "https:///{run_id}",
+        "https://dagster.example.com/a b/{run_id}",
+        "https://[::1/{run_id}",
+    ],
+)
+def test_a_template_that_leads_nowhere_is_named(monkeypatch, template):
+    monkeypatch.setenv("RUNBELL_RUN_URL", template)
+
+    with pytest.raises(
+        SettingsError, match=r"RUNBELL_RUN_URL is .*, but it must be a URL with \{run_id\} in it, such as"
+    ):
+        read_settings(database_url=URL)
 
 
 def test_a_bad_flag_is_named_as_one():

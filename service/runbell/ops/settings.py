@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.errors import SettingsError
+from runbell.core.run_urls import EXAMPLE_RUN_URL, why_no_run_url
 from runbell.ops.masking import mask, mask_url
 from runbell.ops.url_files import FIELDS, read_url_files, received_urls
 
@@ -38,6 +40,13 @@ def _postgres_url(given: str | None) -> str | None:
     if url and (not url.startswith(("postgresql://", "postgres://")) or _ends_in_the_password(url)):
         raise ValueError
     return url
+
+
+def _run_url(given: str | None) -> str | None:
+    url = given and given.strip()
+    if url and why_no_run_url(url):
+        raise ValueError
+    return url or None
 
 
 def _ends_in_the_password(url: str) -> bool:
@@ -91,6 +100,10 @@ class Settings(BaseSettings):
         "RUNNING", description="RUNNING or STOPPED"
     )
     max_requests_per_evaluation: int = Field(10_000, ge=1, description="a whole number, one or more")
+    max_chain_depth: int = Field(MAX_CHAIN_DEPTH, ge=1, description="a whole number, one or more")
+    run_url: Annotated[str | None, AfterValidator(_run_url)] = Field(
+        None, description=f"a URL with {{run_id}} in it, such as {EXAMPLE_RUN_URL}"
+    )
     workers: int = Field(1, ge=1, le=64, description="a whole number of processes, from 1 to 64")
     worker_memory_mb: int | None = Field(None, ge=128, description="a whole number of megabytes, 128 or more")
     retry_attempts: int = Field(10, ge=1, description="a whole number of calls in all, one or more")

@@ -50,6 +50,8 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     code_location: Annotated[str | None, _option("CODE_LOCATION")] = None,
     default_status: Annotated[str | None, _option("DEFAULT_STATUS")] = None,
     max_requests_per_evaluation: Annotated[str | None, _option("MAX_REQUESTS_PER_EVALUATION")] = None,
+    max_chain_depth: Annotated[str | None, _option("MAX_CHAIN_DEPTH")] = None,
+    run_url: Annotated[str | None, _option("RUN_URL")] = None,
     workers: Annotated[str | None, _option("WORKERS")] = None,
     worker_memory_mb: Annotated[str | None, _option("WORKER_MEMORY_MB")] = None,
     retry_attempts: Annotated[str | None, _option("RETRY_ATTEMPTS")] = None,
@@ -58,7 +60,10 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     notify_interval_seconds: Annotated[str | None, _option("NOTIFY_INTERVAL_SECONDS")] = None,
 ) -> None:
     """Answer run status changes until told to stop."""
-    flags = dict(locals())
+    _serve(dict(locals()))
+
+
+def _serve(flags: dict[str, Any]) -> None:
     with explained():
         settings = read_settings(**flags)
         notices = notices_of(settings)
