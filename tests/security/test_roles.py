@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 import runbell as dg
 from runbell.core.queue import QueuedRequest
+from runbell.launchers.claims import Claim
 from runbell.launchers.loop import LaunchLoop
 from runbell.launchers.options import LaunchOptions
 from runbell.sources import attaching
@@ -132,7 +133,7 @@ class Target:
     def __init__(self) -> None:
         self.calls = 0
 
-    async def launch(self, request: QueuedRequest) -> str:
+    async def launch(self, request: QueuedRequest, _claim: Claim) -> str:
         self.calls += 1
         if self.calls == 1:
             raise ValueError("not yet")

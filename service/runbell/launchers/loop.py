@@ -16,6 +16,7 @@ from runbell.core.errors import StoreUnavailableError
 from runbell.core.queue import QueuedRequest
 from runbell.launchers.launching import Launching
 from runbell.launchers.options import LaunchOptions
+from runbell.launchers.reach import Reach
 from runbell.launchers.targets import Target
 from runbell.store.connections import Pool, connect_pool
 from runbell.store.requests import claim_run_requests
@@ -44,6 +45,7 @@ class LaunchLoop:
         self._deadline = math.inf
         self._retries_at: list[float] = []
         self._backoff = 0.0
+        self._reach = Reach(anyio.current_time)
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Claim and launch until cancelled. Started means: whatever is requested from here on wakes it.
@@ -67,19 +69,20 @@ class LaunchLoop:
         self._rung.set()
 
     async def _claim_all(self, pool: Pool, tasks: TaskGroup) -> None:
-        launching = Launching(pool, self._target, self._options)
+        launching = Launching(pool, self._target, self._options, self._reach)
         while True:
             # Made before the read: a ring that comes during it is not lost.
             self._rung = anyio.Event()
-            free = self._options.concurrent - len(self._in_flight)
+            free = self._reach.room(self._options.concurrent, in_flight=len(self._in_flight))
+            claimed_at = anyio.current_time()
             claimed = await self._claim(pool, free) if free else []
             for request in claimed:
                 # Entered here, not in the task: what has been claimed counts from this moment.
                 scope = anyio.CancelScope(shield=True)
                 self._in_flight.add(scope)
-                tasks.start_soon(self._launch, launching, request, scope)
+                tasks.start_soon(self._launch, launching, request, claimed_at, scope)
             if not free or len(claimed) < free:
-                with anyio.move_on_after(self._until_next_read()):
+                with anyio.move_on_after(self._until_next_read(free)):
                     await self._rung.wait()
 
     async def _claim(self, pool: Pool, free: int) -> list[QueuedRequest]:
@@ -99,21 +102,27 @@ class LaunchLoop:
         self._backoff = 0.0
         return claimed
 
-    def _until_next_read(self) -> float:
+    def _until_next_read(self, free: int) -> float:
+        if not free and self._reach.away and not self._in_flight:
+            return self._reach.wait()
         now = anyio.current_time()
         while self._retries_at and self._retries_at[0] <= now:
             heapq.heappop(self._retries_at)
         retry = self._retries_at[0] - now if self._retries_at else math.inf
         return min(self._backoff or self._options.poll_seconds, retry)
 
-    async def _launch(self, launching: Launching, request: QueuedRequest, scope: anyio.CancelScope) -> None:
+    async def _launch(
+        self, launching: Launching, request: QueuedRequest, claimed_at: float, scope: anyio.CancelScope
+    ) -> None:
         retry_in = None
+        # The others wait for what this one finds out.
+        probing = self._reach.away
         scope.deadline = self._deadline
         try:
             with scope:
-                retry_in = await launching.launch(request)
+                retry_in = await launching.launch(request, claimed_at)
         finally:
-            full = len(self._in_flight) >= self._options.concurrent
+            full = probing or len(self._in_flight) >= self._options.concurrent
             self._in_flight.discard(scope)
         if scope.cancelled_caught:
             # Its claim runs out; another launcher, or this one after its next start, takes it then.
