@@ -63,17 +63,16 @@ class Graphql:
             TargetAwayError: there is none.
             NoAnswerError: the question is not understood.
         """
-        try:
-            async for attempt in stamina.retry_context(
-                on=httpx2.TransportError, attempts=3, wait_max=1.0, timeout=30.0
-            ):
-                with attempt:
-                    response = await self._post(document, variables)
-        except httpx2.TransportError as error:
-            raise TargetAwayError(f"Dagster cannot be reached: {_why(error)}") from error
+        response = await self._asked(document, variables)
         if response.status_code >= 500 and _document(response) is None:
             raise TargetAwayError(f"Dagster cannot be reached: {_said(response)}")
         return _answer(response)
+
+    async def _asked(self, document: str, variables: Mapping[str, Any]) -> httpx2.Response:
+        try:
+            return await self._repeat(self._post, document, variables)
+        except httpx2.TransportError as error:
+            raise TargetAwayError(f"Dagster cannot be reached: {_why(error)}") from error
 
     async def order(self, document: str, **variables: Any) -> Any:
         """The answer to an order: the value of its only field.
