@@ -17,13 +17,15 @@ from runbell.core.queue import QueuedRequest
 from runbell.launchers.launching import Launching
 from runbell.launchers.options import LaunchOptions
 from runbell.launchers.reach import Reach
-from runbell.launchers.targets import Target
+from runbell.launchers.targets import Target, TargetAwayError
 from runbell.store.connections import Pool, connect_pool
 from runbell.store.requests import claim_run_requests
 from runbell.store.waking import wake_on_requests
 
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 10.0
+# How often runs are counted while as many are in progress as may be.
+COUNT_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ class LaunchLoop:
         self._deadline = math.inf
         self._retries_at: list[float] = []
         self._backoff = 0.0
+        self._full_until = 0.0
         self._reach = Reach(anyio.current_time)
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
@@ -73,7 +76,7 @@ class LaunchLoop:
         while True:
             # Made before the read: a ring that comes during it is not lost.
             self._rung = anyio.Event()
-            free = self._reach.room(self._options.concurrent, in_flight=len(self._in_flight))
+            free = await self._room()
             claimed_at = anyio.current_time()
             claimed = await self._claim(pool, free) if free else []
             for request in claimed:
@@ -84,6 +87,24 @@ class LaunchLoop:
             if not free or len(claimed) < free:
                 with anyio.move_on_after(self._until_next_read(free)):
                     await self._rung.wait()
+
+    async def _room(self) -> int:
+        """How many requests may be claimed now."""
+        free, now = self._reach.room(self._options.concurrent, in_flight=len(self._in_flight)), anyio.current_time()
+        most = self._options.max_in_progress
+        if free <= 0 or most is None:
+            return free
+        if now < self._full_until:
+            return 0
+        try:
+            # What is in flight may have been counted already: rather too few than too many.
+            room = most - len(self._in_flight) - await self._target.in_progress()
+        except TargetAwayError as error:
+            log.warning("target_away", error=str(error), retry_in_seconds=self._reach.lost())
+            return 0
+        if room <= 0:
+            self._full_until = now + COUNT_SECONDS
+        return max(min(free, room), 0)
 
     async def _claim(self, pool: Pool, free: int) -> list[QueuedRequest]:
         options = self._options
@@ -106,6 +127,8 @@ class LaunchLoop:
         if not free and self._reach.away and not self._in_flight:
             return self._reach.wait()
         now = anyio.current_time()
+        if not free and self._full_until > now:
+            return self._full_until - now
         while self._retries_at and self._retries_at[0] <= now:
             heapq.heappop(self._retries_at)
         retry = self._retries_at[0] - now if self._retries_at else math.inf

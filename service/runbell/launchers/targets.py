@@ -26,6 +26,14 @@ class Target(Protocol):
         """
         ...
 
+    async def in_progress(self) -> int:
+        """How many runs that were launched for requests have not ended; asked only where that is limited.
+
+        Raises:
+            TargetAwayError: that cannot be said now.
+        """
+        ...
+
 
 class LaunchRefusedError(RunbellError):
     """The orchestrator will never start this run, such as for a configuration that its job does not take."""

@@ -30,6 +30,7 @@ def launch_options(target: str, settings: Settings) -> LaunchOptions:
         consumer=f"{socket.gethostname()}:{os.getpid()}",
         targets=(settings.launch_source or target,),
         concurrent=settings.launch_concurrent,
+        max_in_progress=settings.launch_max_in_progress,
         drain_seconds=settings.shutdown_grace_seconds,
         listen_url=settings.listen_url,
     )

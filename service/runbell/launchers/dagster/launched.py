@@ -8,7 +8,7 @@ import structlog
 
 from runbell.core.errors import RunbellError
 from runbell.core.queue import QueuedRequest
-from runbell.launchers.dagster.execution import identity
+from runbell.launchers.dagster.execution import REQUESTED_AT_TAG, identity
 from runbell.launchers.dagster.graphql import Graphql
 from runbell.launchers.targets import TargetAwayError
 
@@ -19,11 +19,19 @@ RUNS = """query RunsOfRequest($tags: [ExecutionTag!]!) {
     ... on Error { message }
   }
 }"""
+IN_PROGRESS = """query RunsInProgress($statuses: [RunStatus!]!) {
+  runsOrError(filter: {statuses: $statuses}, limit: 10000) {
+    __typename
+    ... on Runs { results { tags { key } } }
+    ... on Error { message }
+  }
+}"""
 DELETE = """mutation DeleteRun($run: String!) {
   deleteRun(runId: $run) { __typename ... on Error { message } }
 }"""
 # Created, and not handed over to whatever executes runs.
 NOT_SUBMITTED = "NOT_STARTED"
+NOT_ENDED = ("QUEUED", "STARTING", "STARTED", "CANCELING")
 
 log = structlog.get_logger()
 
@@ -62,10 +70,7 @@ class LaunchedRuns:
             NotDeletedError: such a run cannot be deleted.
         """
         tags = [{"key": key, "value": value} for key, value in identity(request).items()]
-        answer = await self._graphql.ask(RUNS, tags=tags)
-        if answer["__typename"] != "Runs":
-            raise TargetAwayError(f"Dagster cannot say which runs it has: {answer.get('message')}")
-        found = sorted_out(answer["results"])
+        found = sorted_out(await self._read(RUNS, tags=tags))
         for run_id in found.stranded:
             await self._delete(request, run_id)
         if not found.launched:
@@ -74,6 +79,22 @@ class LaunchedRuns:
             log.error("run_doubled", request_id=request.request_id, job_name=request.job_name, run_ids=found.launched)
         log.info("run_found", request_id=request.request_id, job_name=request.job_name, run_id=found.launched[0])
         return found.launched[0]
+
+    async def in_progress(self) -> int:
+        """How many runs of requests have not ended.
+
+        Raises:
+            TargetAwayError: Dagster does not answer.
+        """
+        runs = await self._read(IN_PROGRESS, statuses=NOT_ENDED)
+        return sum(any(tag["key"] == REQUESTED_AT_TAG for tag in run["tags"]) for run in runs)
+
+    async def _read(self, document: str, **variables: Any) -> Sequence[dict[str, Any]]:
+        answer = await self._graphql.ask(document, **variables)
+        if answer["__typename"] != "Runs":
+            raise TargetAwayError(f"Dagster cannot say which runs it has: {answer.get('message')}")
+        results: Sequence[dict[str, Any]] = answer["results"]
+        return results
 
     async def _delete(self, request: QueuedRequest, run_id: str) -> None:
         answer = await self._graphql.order(DELETE, run=run_id)

@@ -63,6 +63,10 @@ class DagsterTarget:
             self._workspace.forget()
             raise
 
+    async def in_progress(self) -> int:
+        """How many runs of requests Dagster has queued or executes."""
+        return await self._runs.in_progress()
+
     async def _params(self, request: QueuedRequest) -> dict[str, Any]:
         job = await self._workspace.find(
             request.job_name, location=request.code_location, nearest=sensor_location(request)

@@ -26,3 +26,7 @@ class SimulatedTarget:
             )
         )
         return run_id
+
+    async def in_progress(self) -> int:
+        """How many simulated runs, of whatever origin, have not ended."""
+        return self._runs.in_progress

@@ -29,6 +29,7 @@ def launch(  # noqa: PLR0913 - each setting has its flag
     ] = False,
     source: Annotated[str | None, _option("LAUNCH_SOURCE", "The source's name, if it is not the target's.")] = None,
     concurrent: Annotated[str | None, _option("LAUNCH_CONCURRENT", "Launches at once.")] = None,
+    max_in_progress: Annotated[str | None, _option("LAUNCH_MAX_IN_PROGRESS", "Launched and not ended.")] = None,
     dagster_url: Annotated[str | None, _option("DAGSTER_URL")] = None,
     dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
@@ -42,6 +43,7 @@ def launch(  # noqa: PLR0913 - each setting has its flag
         settings = read_settings(
             launch_source=source,
             launch_concurrent=concurrent,
+            launch_max_in_progress=max_in_progress,
             dagster_url=dagster_url,
             dagster_headers_file=dagster_headers_file,
             dagster_answer_seconds=dagster_answer_seconds,
