@@ -80,7 +80,9 @@ def sensor_of_dagster(job: dg.JobDefinition) -> dg.RunStatusSensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def answer(context: dg.RunStatusSensorContext) -> dg.RunRequest:
-        return dg.RunRequest(run_key=context.dagster_run.run_id, tags={"answers": context.dagster_run.run_id})
+        return dg.RunRequest(
+            run_key=context.dagster_run.run_id, tags={"answers": context.dagster_run.run_id, "waits": "for ever"}
+        )
 
     return answer
 

@@ -20,4 +20,6 @@ def after_transform(context: rb.RunStatusSensorContext) -> None:
 
 @rb.run_status_sensor(run_status="SUCCESS", monitored_jobs=["measured_*"], request_job="answer_of_runbell")
 def measure(context: rb.RunStatusSensorContext) -> rb.RunRequest:
-    return rb.RunRequest(run_key=context.dagster_run.run_id, tags={"answers": context.dagster_run.run_id})
+    return rb.RunRequest(
+        run_key=context.dagster_run.run_id, tags={"answers": context.dagster_run.run_id, "waits": "for ever"}
+    )

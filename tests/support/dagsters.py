@@ -24,6 +24,7 @@ storage:
 run_queue:
   max_concurrent_runs: 4
   dequeue_interval_seconds: 1
+  tag_concurrency_limits: [{{key: waits, limit: 0}}]
 telemetry:
   enabled: false
 """
@@ -56,9 +57,9 @@ class Dagster:
     def running(self, *, daemon: bool) -> Iterator[None]:
         with ExitStack() as stack:
             # The tables are made by whoever comes first; two at once would meet.
-            self._run("-m", "dagster", "instance", "migrate").wait(START_SECONDS)
             self.start_code()
             stack.callback(self.stop_code)
+            self._run("-m", "dagster", "instance", "migrate").wait(START_SECONDS)
             self.start_web()
             stack.callback(self.kill_web)
             if daemon:
