@@ -85,7 +85,7 @@ class LaunchLoop:
                 self._in_flight.add(scope)
                 tasks.start_soon(self._launch, launching, request, claimed_at, scope)
             if not free or len(claimed) < free:
-                with anyio.move_on_after(self._until_next_read(free)):
+                with anyio.move_on_after(self._until_next_read(free, claimed_at)):
                     await self._rung.wait()
 
     async def _room(self) -> int:
@@ -123,15 +123,16 @@ class LaunchLoop:
         self._backoff = 0.0
         return claimed
 
-    def _until_next_read(self, free: int) -> float:
+    def _until_next_read(self, free: int, read_at: float) -> float:
         if not free and self._reach.away and not self._in_flight:
             return self._reach.wait()
         now = anyio.current_time()
         if not free and self._full_until > now:
             return self._full_until - now
-        while self._retries_at and self._retries_at[0] <= now:
+        # Those that the read has seen, not those that became due while it ran.
+        while self._retries_at and self._retries_at[0] <= read_at:
             heapq.heappop(self._retries_at)
-        retry = self._retries_at[0] - now if self._retries_at else math.inf
+        retry = max(self._retries_at[0] - now, 0.0) if self._retries_at else math.inf
         return min(self._backoff or self._options.poll_seconds, retry)
 
     async def _launch(

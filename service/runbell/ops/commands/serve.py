@@ -62,6 +62,7 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     launch_concurrent: Annotated[str | None, _option("LAUNCH_CONCURRENT")] = None,
     launch_max_in_progress: Annotated[str | None, _option("LAUNCH_MAX_IN_PROGRESS")] = None,
     dagster_url: Annotated[str | None, _option("DAGSTER_URL")] = None,
+    dagster_headers: Annotated[str | None, _option("DAGSTER_HEADERS")] = None,
     dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
 ) -> None:
