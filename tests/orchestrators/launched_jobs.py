@@ -53,7 +53,9 @@ def days() -> None: ...
 def measured(number: int) -> dg.JobDefinition:
     """A job whose success both daemons answer: each requests a run of a job of its own."""
     return dg.JobDefinition(
-        name=f"measured_{number}", graph_def=dg.GraphDefinition(f"measured_{number}", node_defs=[work])
+        name=f"measured_{number}",
+        graph_def=dg.GraphDefinition(f"measured_{number}", node_defs=[work]),
+        executor_def=dg.in_process_executor,
     )
 
 

@@ -63,7 +63,7 @@ class Dagster:
             self.start_web()
             stack.callback(self.kill_web)
             if daemon:
-                working = self._run("-m", "dagster", "daemon", "run", "-w", "workspace.yaml")
+                working = self._run(str(Path(sys.executable).parent / "dagster-daemon"), "run", "-w", "workspace.yaml")
                 stack.callback(_end, working)
             self.wait_for_web()
             yield

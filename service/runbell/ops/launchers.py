@@ -1,5 +1,6 @@
 """The launchers that an operator can start, made from the settings."""
 
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -23,9 +24,8 @@ def launch_options(target: str, settings: Settings) -> LaunchOptions:
     """
     if target not in TARGETS:
         raise SettingsError(f"unknown target {target!r}: there is {', '.join(map(repr, TARGETS))}")
-    if target == "dagster" and not settings.dagster_url:
-        wanted = Settings.model_fields["dagster_url"].description
-        raise SettingsError(f"RUNBELL_DAGSTER_URL is missing: set it, or give --dagster-url; it must be {wanted}")
+    if target == "dagster":
+        _require_dagster(settings)
     return LaunchOptions(
         consumer=f"{socket.gethostname()}:{os.getpid()}",
         targets=(settings.launch_source or target,),
@@ -53,10 +53,23 @@ def launcher(
     return simulated_orchestrator(settings.database_url, options, scheduled=scheduled)
 
 
+def _require_dagster(settings: Settings) -> None:
+    if not settings.dagster_url:
+        wanted = Settings.model_fields["dagster_url"].description
+        raise SettingsError(f"RUNBELL_DAGSTER_URL is missing: set it, or give --dagster-url; it must be {wanted}")
+    read_headers(settings.dagster_headers, settings.dagster_headers_file)
+
+
 @asynccontextmanager
 async def _dagster(settings: Settings, options: LaunchOptions) -> AsyncIterator[None]:
+    import stamina
+
     from runbell.launchers.dagster.launcher import Dagster, launch_into_dagster
 
+    # What came of a request stands in the log, not each step on the way.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
+    stamina.instrumentation.set_on_retry_hooks(())
     dagster = Dagster(
         url=str(settings.dagster_url),
         headers=read_headers(settings.dagster_headers, settings.dagster_headers_file),

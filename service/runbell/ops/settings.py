@@ -111,7 +111,9 @@ class Settings(BaseSettings):
     )
     dagster_headers: str | None = Field(None, repr=False, description="headers, each as Name: value on a line")
     dagster_headers_file: str | None = Field(None, description="the path of a file that holds headers")
-    dagster_answer_seconds: Seconds = Field(120.0, ge=1, description="a number of seconds, one or more")
+    dagster_answer_seconds: float = Field(
+        120.0, ge=1, allow_inf_nan=False, description="a number of seconds, one or more"
+    )
     # As text: what is wrong with it is said without showing it, by whoever reads it.
     notify_urls: str | None = Field(None, repr=False, description="URLs of Apprise with spaces between them")
     notify_interval_seconds: Seconds = Field(86_400.0, ge=60, description="a number of seconds, 60 or more")
