@@ -9,8 +9,12 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
+from runbell.launchers.claims import ClaimLostError
+from runbell.launchers.dagster.graphql import Graphql
 from runbell.launchers.dagster.launcher import Dagster, launch_into_dagster
+from runbell.launchers.dagster.target import DagsterTarget
 from runbell.launchers.options import LaunchOptions
+from runbell.store.requests import claim_run_requests
 from support.daemons import until
 from support.dagsters import LOCATION
 from support.postgres import free_port
@@ -154,6 +158,18 @@ async def test_an_address_without_a_webserver_is_no_failure_of_requests_and_one_
     assert await queue.fetchval("SELECT count(*) FROM runs") == len(ids)
 
 
+async def test_runs_in_progress_are_counted_by_dagster(queue, idle_dagster):
+    # Somebody's, which does not count.
+    idle_dagster.launch("extract")
+    ids = [await request(queue, "extract") for _ in range(3)]
+    async with launching(idle_dagster.url, idle_dagster.web_url, max_in_progress=2):
+        for request_id in ids[:2]:
+            await until_state(queue, request_id, "launched")
+        assert (await until_state(queue, ids[2], "pending"))["attempts"] == 0
+        await queue.execute("UPDATE runs SET status = 'CANCELED' WHERE status = 'QUEUED'")
+        await until_state(queue, ids[2], "launched")
+
+
 async def test_a_run_that_was_executed_again_is_not_taken_for_the_requests(queue, idle_dagster):
     request_id = await request(queue, "extract")
     async with launching(idle_dagster.url, idle_dagster.web_url):
@@ -173,6 +189,21 @@ async def test_a_run_that_was_executed_again_is_not_taken_for_the_requests(queue
         row = await until_state(queue, request_id, "launched")
 
     assert (row["attempts"], row["run_id"]) == (2, first)
+
+
+async def test_whoever_has_lost_its_claim_launches_nothing(queue, idle_dagster):
+    class Lost:
+        async def confirm(self, seconds: float) -> None:
+            assert seconds == 20.0
+            raise ClaimLostError
+
+    await request(queue, "extract")
+    (held,) = await claim_run_requests(queue, consumer="c", max_requests=1, hold_seconds=60, targets=None)
+    async with Graphql(idle_dagster.web_url, headers={}, answer_seconds=20.0) as graphql:
+        with pytest.raises(ClaimLostError):
+            await DagsterTarget(graphql).launch(held, Lost())
+
+    assert await queue.fetchval("SELECT count(*) FROM runs") == 0
 
 
 async def test_a_request_of_another_database_with_the_same_id_is_another(queue, idle_dagster):

@@ -30,6 +30,10 @@ RUNS = """
 SELECT run_body::json -> 'tags' ->> 'runbell/request_id' AS request_id, status
 FROM runs WHERE run_body::json -> 'tags' ->> 'runbell/request_id' IS NOT NULL
 """
+STRANDED = """
+SELECT count(*) FROM runs AS r JOIN run_tags AS t ON t.run_id = r.run_id AND t.key = 'runbell/request_id'
+WHERE r.status = 'NOT_STARTED'
+"""
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass($1)"
 WAITING_FOR_ROW = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'"
 
@@ -151,6 +155,8 @@ async def test_a_webserver_killed_at_every_step_neither_doubles_nor_forgets_a_ru
         idle_dagster.wait_for_web()
         runs = await each_once(queue, requests)
 
+    # Those that it left behind created and not submitted are gone: nobody can submit them any more.
+    assert await queue.fetchval(STRANDED) == 0
     print(f"\n4 webservers killed, {entrance.launches} launches ordered, runs: {dict(runs)}")
 
 
