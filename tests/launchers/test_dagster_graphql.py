@@ -10,7 +10,7 @@ import pytest
 
 from runbell.launchers.dagster.graphql import Graphql, NoAnswerError
 from runbell.launchers.dagster.target import LaunchFailedError, launched_run
-from runbell.launchers.targets import LaunchRefusedError, OutcomeUnknownError, TargetAwayError
+from runbell.launchers.targets import LaunchRefusedError, NotReadyError, OutcomeUnknownError, TargetAwayError
 from support.postgres import free_port
 
 
@@ -129,7 +129,7 @@ async def test_nobody_at_the_address_started_nothing():
         ({"__typename": "UnauthorizedError"}, LaunchFailedError, "UnauthorizedError"),
         (
             {"__typename": "PythonError", "message": "dagster._core.errors.DagsterUserCodeUnreachableError: no"},
-            TargetAwayError,
+            NotReadyError,
             "Unreachable",
         ),
     ],

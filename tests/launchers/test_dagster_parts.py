@@ -38,7 +38,7 @@ REQUEST = QueuedRequest(
 
 @pytest.mark.parametrize(
     "name",
-    ["options", "reach", "dagster.execution", "dagster.launched", "dagster.target", "dagster.workspace"],
+    ["options", "reach", "tries", "dagster.execution", "dagster.launched", "dagster.target", "dagster.workspace"],
 )
 def test_examples_in_docstrings_hold(name):
     failed, run = doctest.testmod(importlib.import_module(f"{PACKAGE}.{name}"))

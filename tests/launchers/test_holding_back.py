@@ -13,7 +13,7 @@ from runbell.core.queue import QueuedRequest
 from runbell.launchers.claims import Claim, ClaimLostError
 from runbell.launchers.loop import LaunchLoop
 from runbell.launchers.options import LaunchOptions
-from runbell.launchers.targets import LaunchRefusedError, OutcomeUnknownError, TargetAwayError
+from runbell.launchers.targets import LaunchRefusedError, NotReadyError, OutcomeUnknownError, TargetAwayError
 from runbell.store.connections import connect
 from runbell.store.requests import claim_run_requests
 from support.daemons import until
@@ -135,6 +135,20 @@ async def test_while_a_target_is_away_one_request_finds_out_and_none_is_given_up
     attempts = {row["request_id"]: row["attempts"] for row in await connection.fetch("TABLE runbell.run_requests")}
     # All that were claimed at once, and then twice the oldest that is due.
     assert sum(attempts.values()) == 12 + 8 + 2
+
+
+async def test_a_job_whose_code_is_missing_waits_without_holding_up_the_others(database_url, connection):
+    missing = await request(connection, "missing", target="here")
+    others = [await request(connection, "j", target="here") for _ in range(20)]
+    target = Told(*(NotReadyError("it is being loaded") for _ in range(3)))
+    async with launching(database_url, target, replace(OPTIONS, attempts=1, concurrent=1)):
+        for request_id in (*others, missing):
+            await until_state(connection, request_id, "launched")
+
+    # Each has waited by itself, and none for another.
+    attempts = {row["request_id"]: row["attempts"] for row in await connection.fetch("TABLE runbell.run_requests")}
+    assert [attempts[request_id] for request_id in (missing, *others[:2])] == [2, 2, 2]
+    assert target.calls[:3] == [missing, *others[:2]]
 
 
 async def test_what_is_refused_fails_at_once_with_its_sentence(database_url, connection):

@@ -1,6 +1,5 @@
 """Launches one claimed request and reports what came of it; the claim is renewed for as long as that takes."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -12,15 +11,14 @@ from runbell.core.text import storable
 from runbell.launchers.claims import Claim, ClaimLostError
 from runbell.launchers.options import LaunchOptions
 from runbell.launchers.reach import Reach
-from runbell.launchers.targets import LaunchRefusedError, OutcomeUnknownError, Target, TargetAwayError
+from runbell.launchers.targets import LaunchRefusedError, NotReadyError, OutcomeUnknownError, Target, TargetAwayError
+from runbell.launchers.tries import Tries
 from runbell.store.connections import Pool
 from runbell.store.requests import complete_run_request, fail_run_request
 
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 10.0
 LONGEST_ERROR_BYTES = 4000
-# Of so many requests it is remembered at most how often their launch failed.
-MOST_FAILING = 10_000
 
 log = structlog.get_logger()
 
@@ -33,8 +31,7 @@ class Launching:
         self._target = target
         self._options = options
         self._reach = reach
-        # Failed launches of each request. Its attempts count claims, also those that an outage cut short.
-        self._failures: Counter[int] = Counter()
+        self._tries = Tries(options)
 
     async def launch(self, request: QueuedRequest, claimed_at: float) -> float | None:
         """Launch and report; gives the seconds after which the request may be tried again, if it may."""
@@ -44,7 +41,7 @@ class Launching:
         if error is not None:
             return await self._did_not_launch(request, error)
         self._reach.answered()
-        self._failures.pop(request.request_id, None)
+        self._tries.ended(request.request_id)
         await self._launched(request, run_id, request.age_seconds + anyio.current_time() - claimed_at)
         return None
 
@@ -76,15 +73,13 @@ class Launching:
             case StoreUnavailableError():
                 return self._options.backoff_seconds
         self._reach.answered()
-        if isinstance(error, LaunchRefusedError):
-            return None
-        if len(self._failures) >= MOST_FAILING:
-            self._failures.clear()
-        self._failures[request.request_id] += 1
-        retry_in = self._options.retry_in(self._failures[request.request_id])
-        if retry_in is None:
-            del self._failures[request.request_id]
-        return retry_in
+        match error:
+            case NotReadyError():
+                return self._tries.not_ready(request.request_id)
+            case LaunchRefusedError():
+                self._tries.ended(request.request_id)
+                return None
+        return self._tries.failed(request.request_id)
 
     async def _launched(self, request: QueuedRequest, run_id: str, lag_seconds: float) -> None:
         try:

@@ -19,7 +19,8 @@ class Target(Protocol):
 
         Raises:
             LaunchRefusedError: no try will ever succeed.
-            TargetAwayError: no run was started, and none can be now, of whatever request.
+            NotReadyError: no run was started, and none of this job can be now.
+            TargetAwayError: no run was started, and none can be now, of whatever job.
             OutcomeUnknownError: a run may have been started.
             ClaimLostError: from the claim.
             Exception: no run was started; the launch is tried again a few times.
@@ -39,8 +40,12 @@ class LaunchRefusedError(RunbellError):
     """The orchestrator will never start this run, such as for a configuration that its job does not take."""
 
 
+class NotReadyError(RunbellError):
+    """The orchestrator lacks the code of this job for now: tried again for as long as that takes, others go on."""
+
+
 class TargetAwayError(RunbellError):
-    """The orchestrator cannot be reached, or is not ready: tried again for as long as that takes."""
+    """The orchestrator cannot be reached: tried again for as long as that takes."""
 
 
 class OutcomeUnknownError(RunbellError):

@@ -16,7 +16,7 @@ from runbell.launchers.dagster.graphql import Graphql, NoAnswerError
 from runbell.launchers.dagster.launched import LaunchedRuns
 from runbell.launchers.dagster.partitions import Partitions
 from runbell.launchers.dagster.workspace import NoSuchJobError, Workspace
-from runbell.launchers.targets import LaunchRefusedError, TargetAwayError
+from runbell.launchers.targets import LaunchRefusedError, NotReadyError
 
 LAUNCH = """mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -81,7 +81,7 @@ def launched_run(answer: dict[str, Any]) -> str:
     """The id of the run that was launched.
 
     Raises:
-        LaunchRefusedError, NoSuchJobError, TargetAwayError, LaunchFailedError: Dagster's own words say why there is
+        LaunchRefusedError, NoSuchJobError, NotReadyError, LaunchFailedError: Dagster's own words say why there is
             none.
 
     Example:
@@ -98,5 +98,5 @@ def launched_run(answer: dict[str, Any]) -> str:
     if kind in REFUSALS:
         raise LaunchRefusedError(text)
     if any(name in text for name in UNREACHABLE):
-        raise TargetAwayError(text)
+        raise NotReadyError(text)
     raise LaunchFailedError(text)

@@ -6,7 +6,7 @@ from typing import Any
 
 from runbell.core.errors import RunbellError
 from runbell.launchers.dagster.graphql import Graphql
-from runbell.launchers.targets import LaunchRefusedError, TargetAwayError
+from runbell.launchers.targets import LaunchRefusedError, NotReadyError, TargetAwayError
 
 REPOSITORIES = """query Repositories {
   repositoriesOrError {
@@ -58,7 +58,8 @@ class Workspace:
         Raises:
             NoSuchJobError: there is none.
             LaunchRefusedError: there are several.
-            TargetAwayError: Dagster does not answer, or does not have all its code.
+            NotReadyError: it may be in a location that Dagster has not loaded.
+            TargetAwayError: Dagster does not answer.
         """
         found = chosen(self._jobs, name, location=location, nearest=nearest)
         if not found:
@@ -91,7 +92,7 @@ class Workspace:
         answer = await self._graphql.ask(LOCATIONS)
         for entry in answer.get("locationEntries", ()):
             if location in {None, entry["name"]} and (why := _why_missing(entry)):
-                raise TargetAwayError(f"Dagster has no code location {entry['name']!r} now: {why}")
+                raise NotReadyError(f"Dagster has no code location {entry['name']!r} now: {why}")
 
 
 def chosen(jobs: Sequence[Job], name: str, *, location: str | None, nearest: str | None) -> list[Job]:
