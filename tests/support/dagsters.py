@@ -56,16 +56,15 @@ class Dagster:
     @contextmanager
     def running(self, *, daemon: bool) -> Iterator[None]:
         with ExitStack() as stack:
-            # The tables are made by whoever comes first; two at once would meet.
             self.start_code()
             stack.callback(self.stop_code)
-            self._run("-m", "dagster", "instance", "migrate").wait(START_SECONDS)
             self.start_web()
             stack.callback(self.kill_web)
+            self.wait_for_web()
             if daemon:
+                # Not before: each makes the tables where there are none, and two at once would meet.
                 working = self._run(str(Path(sys.executable).parent / "dagster-daemon"), "run", "-w", "workspace.yaml")
                 stack.callback(_end, working)
-            self.wait_for_web()
             yield
 
     def start_code(self) -> None:

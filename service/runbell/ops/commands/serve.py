@@ -69,21 +69,25 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     """Answer run status changes until told to stop."""
     flags = dict(locals())
     with explained():
-        settings = read_settings(**flags)
-        notices = notices_of(settings)
-        beside = launcher_beside(settings)
-        stdout = logs.keep_stdout()
-        logs.configure(settings.log_format, settings.log_level, stdout)
-        for variable, meant in unknown_variables().items():
-            log.warning("unknown_setting_ignored", variable=variable, **({"meant": meant} if meant else {}))
-        with ExitStack() as stack:
-            listening = None
-            if settings.http_port is not None:
-                listening = stack.enter_context(bound(settings.http_host, settings.http_port))
-            served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices, beside)
-            anyio.run(served.run, backend_options={"use_uvloop": True})
+        served = _serve(read_settings(**flags))
     served.say_end()
     raise typer.Exit(served.code)
+
+
+def _serve(settings: Settings) -> "Served":
+    notices = notices_of(settings)
+    beside = launcher_beside(settings)
+    stdout = logs.keep_stdout()
+    logs.configure(settings.log_format, settings.log_level, stdout)
+    for variable, meant in unknown_variables().items():
+        log.warning("unknown_setting_ignored", variable=variable, **({"meant": meant} if meant else {}))
+    with ExitStack() as stack:
+        listening = None
+        if settings.http_port is not None:
+            listening = stack.enter_context(bound(settings.http_host, settings.http_port))
+        served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices, beside)
+        anyio.run(served.run, backend_options={"use_uvloop": True})
+    return served
 
 
 class Served:
