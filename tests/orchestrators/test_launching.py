@@ -219,3 +219,19 @@ async def test_a_request_of_another_database_with_the_same_id_is_another(queue, 
     assert await queue.fetchval("SELECT count(*) FROM runs") == 2
     assert run["tags"]["dagster/sensor_name"] == "chain"
     assert json.loads(row["tags"]) == {}
+
+
+async def test_while_the_code_server_is_away_a_request_waits_with_dagsters_words(queue, idle_dagster):
+    idle_dagster.stop_code()
+    request_id = await request(queue, "extract")
+    async with launching(idle_dagster.url, idle_dagster.web_url, attempts=1):
+
+        async def said() -> str:
+            return await queue.fetchval("SELECT coalesce(error, '') FROM runbell.run_requests")
+
+        assert "code" in await until(said)
+        idle_dagster.start_code()
+        row = await until_state(queue, request_id, "launched", seconds=60)
+
+    assert row["attempts"] > 1
+    assert await queue.fetchval("SELECT count(*) FROM runs") == 1
