@@ -54,7 +54,8 @@ def _ends_in_the_password(url: str) -> bool:
 
 def _web_url(given: str | None) -> str | None:
     url = given and given.strip()
-    if url and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+    # A port that is none raises by itself.
+    if url and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname and urlsplit(url).port != 0):
         raise ValueError
     return url
 
