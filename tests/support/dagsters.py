@@ -32,6 +32,8 @@ WORKSPACE = """
 load_from:
   - grpc_server: {{host: 127.0.0.1, port: {port}, location_name: {location}}}
 """
+# Waits for the end of whoever started it, by a pipe that closes with it, and ends all that it has started then.
+GUARD = '"$@" < /dev/null & cat > /dev/null; kill -9 0'
 LAUNCH = """mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message } }
 }"""
@@ -82,8 +84,7 @@ class Dagster:
     def kill_web(self) -> None:
         """SIGKILL."""
         if self._web is not None:
-            self._web.kill()
-            self._web.wait()
+            _end(self._web)
 
     def wait_for_web(self) -> None:
         """Wait until the webserver has the jobs."""
@@ -118,13 +119,12 @@ class Dagster:
     def _run(self, *arguments: str) -> "subprocess.Popen[bytes]":
         with (self.folder / "log").open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, *arguments],
+                ["sh", "-c", GUARD, "sh", sys.executable, *arguments],
                 cwd=self.folder,
                 env=self._environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                # What it starts itself ends with it.
                 start_new_session=True,
             )
 
@@ -142,4 +142,6 @@ def dagster(server: Server, folder: Path, jobs: Path, *, daemon: bool) -> Iterat
 def _end(process: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, 9)
+    assert process.stdin is not None
+    process.stdin.close()
     process.wait()

@@ -15,7 +15,7 @@ from runbell.launchers.dagster.execution import execution_params, selected_asset
 from runbell.launchers.dagster.graphql import Graphql, NoAnswerError
 from runbell.launchers.dagster.launched import LaunchedRuns
 from runbell.launchers.dagster.partitions import Partitions
-from runbell.launchers.dagster.workspace import NoSuchJobError, Workspace
+from runbell.launchers.dagster.workspace import Job, NoSuchJobError, Workspace
 from runbell.launchers.targets import LaunchRefusedError, NotReadyError
 
 LAUNCH = """mutation Launch($params: ExecutionParams!) {
@@ -58,19 +58,23 @@ class DagsterTarget:
             if found := await self._runs.find(request):
                 return found
             raise
-        except NoSuchJobError:
-            # What is known of the workspace is older than its last deployment.
+        except NoSuchJobError as error:
+            # What is known of the workspace may be old, or it is just being loaded.
             self._workspace.forget()
-            raise
+            await self._find_job(request)
+            raise NotReadyError(f"{error}; but now it is there") from error
 
     async def in_progress(self) -> int:
         """How many runs of requests Dagster has queued or executes."""
         return await self._runs.in_progress()
 
-    async def _params(self, request: QueuedRequest) -> dict[str, Any]:
-        job = await self._workspace.find(
+    async def _find_job(self, request: QueuedRequest) -> Job:
+        return await self._workspace.find(
             request.job_name, location=request.code_location, nearest=sensor_location(request)
         )
+
+    async def _params(self, request: QueuedRequest) -> dict[str, Any]:
+        job = await self._find_job(request)
         partition = None
         if request.partition_key is not None:
             partition = await self._partitions.find(job, request.partition_key, selected_assets(request))
