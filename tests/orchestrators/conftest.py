@@ -18,7 +18,7 @@ JOBS = Path(__file__).parent / "launched_jobs.py"
 def idle_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
     """Code server and webserver; runs stay queued. Runbell's schema is in the same database."""
     with private_server() as server, dagster(server, tmp_path_factory.mktemp("idle"), JOBS, daemon=False) as made:
-        done = runbell("migrate", RUNBELL_DATABASE_URL=made.url)
+        done = runbell("migrate", timeout=120, RUNBELL_DATABASE_URL=made.url)
         assert done.code == 0, done.stderr
         yield made
 

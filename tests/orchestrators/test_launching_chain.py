@@ -37,7 +37,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
     folder = tmp_path_factory.mktemp("live")
     with private_server() as server, dagster(server, folder, HERE / "launched_jobs.py", daemon=True) as made:
         for command in (("migrate",), ("attach", "dagster")):
-            done = runbell(*command, RUNBELL_DATABASE_URL=made.url)
+            done = runbell(*command, timeout=120, RUNBELL_DATABASE_URL=made.url)
             assert done.code == 0, done.stderr
         yield made
 

@@ -15,7 +15,7 @@ from support.postgres import Server, free_port, psql
 from support.processes import environment
 
 LOCATION = "warehouse"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 INSTANCE = """
 storage:
