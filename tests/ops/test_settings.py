@@ -40,6 +40,14 @@ def test_defaults():
         "worker_memory_mb": None,
         "notify_urls": None,
         "notify_interval_seconds": 86_400.0,
+        "launch": None,
+        "launch_source": None,
+        "launch_concurrent": 8,
+        "launch_max_in_progress": None,
+        "dagster_url": None,
+        "dagster_headers": None,
+        "dagster_headers_file": None,
+        "dagster_answer_seconds": 120.0,
     }
 
 
@@ -65,6 +73,14 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "worker_memory_mb": ("512", 512),
         "notify_urls": ("json://a json://b", "json://a json://b"),
         "notify_interval_seconds": ("3600", 3600.0),
+        "launch": ("dagster", "dagster"),
+        "launch_source": ("warehouse", "warehouse"),
+        "launch_concurrent": ("3", 3),
+        "launch_max_in_progress": ("50", 50),
+        "dagster_url": ("http://dagster:3000/prefix", "http://dagster:3000/prefix"),
+        "dagster_headers": ("A: b", "A: b"),
+        "dagster_headers_file": ("/secrets/headers", "/secrets/headers"),
+        "dagster_answer_seconds": ("30", 30.0),
     }
     # In place of the URLs, never beside them: tests/ops/test_url_files.py.
     files = {"database_url_file": None, "listen_url_file": None}

@@ -61,6 +61,14 @@ def _ends_in_the_password(url: str) -> bool:
     return "@" in rest or not all(port.isdecimal() for port in ports if port)
 
 
+def _web_url(given: str | None) -> str | None:
+    url = given and given.strip()
+    # A port that is none raises by itself.
+    if url and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname and urlsplit(url).port != 0):
+        raise ValueError
+    return url
+
+
 def _format_of_output() -> LogFormat:
     return "console" if sys.stdout.isatty() else "json"
 
@@ -108,6 +116,18 @@ class Settings(BaseSettings):
     worker_memory_mb: int | None = Field(None, ge=128, description="a whole number of megabytes, 128 or more")
     retry_attempts: int = Field(10, ge=1, description="a whole number of calls in all, one or more")
     retry_backoff_seconds: Seconds = Field(1.0, description="a number of seconds, zero or more")
+    launch: str | None = Field(None, description="the target whose requested runs are started: dagster")
+    launch_source: str | None = Field(None, description="the name that the target's runs have as a source")
+    launch_concurrent: int = Field(8, ge=1, le=256, description="a whole number of launches, from 1 to 256")
+    launch_max_in_progress: int | None = Field(None, ge=1, description="a whole number of runs, one or more")
+    dagster_url: Annotated[str | None, AfterValidator(_web_url)] = Field(
+        None, repr=False, description="the address of Dagster's webserver, such as http://dagster:3000"
+    )
+    dagster_headers: str | None = Field(None, repr=False, description="headers, each as Name: value on a line")
+    dagster_headers_file: str | None = Field(None, description="the path of a file that holds headers")
+    dagster_answer_seconds: float = Field(
+        120.0, ge=1, allow_inf_nan=False, description="a number of seconds, one or more"
+    )
     # As text: what is wrong with it is said without showing it, by whoever reads it.
     notify_urls: str | None = Field(None, repr=False, description="URLs of Apprise with spaces between them")
     notify_interval_seconds: Seconds = Field(86_400.0, ge=60, description="a number of seconds, 60 or more")

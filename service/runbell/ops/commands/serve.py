@@ -20,6 +20,7 @@ from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
 from runbell.ops.notices import Notices, notices_of
+from runbell.ops.serving_launcher import ServingLauncher, launcher_beside
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
 from runbell.ops.standing import StandingReader
@@ -58,27 +59,40 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     retry_backoff_seconds: Annotated[str | None, _option("RETRY_BACKOFF_SECONDS")] = None,
     notify_urls: Annotated[str | None, _option("NOTIFY_URLS")] = None,
     notify_interval_seconds: Annotated[str | None, _option("NOTIFY_INTERVAL_SECONDS")] = None,
+    launch: Annotated[str | None, _option("LAUNCH")] = None,
+    launch_source: Annotated[str | None, _option("LAUNCH_SOURCE")] = None,
+    launch_concurrent: Annotated[str | None, _option("LAUNCH_CONCURRENT")] = None,
+    launch_max_in_progress: Annotated[str | None, _option("LAUNCH_MAX_IN_PROGRESS")] = None,
+    dagster_url: Annotated[str | None, _option("DAGSTER_URL")] = None,
+    dagster_headers: Annotated[str | None, _option("DAGSTER_HEADERS")] = None,
+    dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
+    dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
 ) -> None:
     """Answer run status changes until told to stop."""
-    _serve(dict(locals()))
+    _serve_as_told(dict(locals()))
 
 
-def _serve(flags: dict[str, Any]) -> None:
+def _serve_as_told(flags: dict[str, Any]) -> None:
     with explained():
-        settings = read_settings(**flags)
-        notices = notices_of(settings)
-        stdout = logs.keep_stdout()
-        logs.configure(settings.log_format, settings.log_level, stdout)
-        for variable, meant in unknown_variables().items():
-            log.warning("unknown_setting_ignored", variable=variable, **({"meant": meant} if meant else {}))
-        with ExitStack() as stack:
-            listening = None
-            if settings.http_port is not None:
-                listening = stack.enter_context(bound(settings.http_host, settings.http_port))
-            served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices)
-            anyio.run(served.run, backend_options={"use_uvloop": True})
+        served = _serve(read_settings(**flags))
     served.say_end()
     raise typer.Exit(served.code)
+
+
+def _serve(settings: Settings) -> "Served":
+    notices = notices_of(settings)
+    beside = launcher_beside(settings)
+    stdout = logs.keep_stdout()
+    logs.configure(settings.log_format, settings.log_level, stdout)
+    for variable, meant in unknown_variables().items():
+        log.warning("unknown_setting_ignored", variable=variable, **({"meant": meant} if meant else {}))
+    with ExitStack() as stack:
+        listening = None
+        if settings.http_port is not None:
+            listening = stack.enter_context(bound(settings.http_host, settings.http_port))
+        served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices, beside)
+        anyio.run(served.run, backend_options={"use_uvloop": True})
+    return served
 
 
 class Served:
@@ -91,11 +105,13 @@ class Served:
         stdout: int,
         listening: socket.socket | None,
         notices: Notices | None,
+        beside: ServingLauncher | None,
     ) -> None:
         self._settings = settings
         self._listening = listening
         self._metrics = FleetMetrics()
         self._notices = notices
+        self._launcher = beside
         self._started: Ready | None = None
         self._forced = False
         launch = Launch(
@@ -136,9 +152,17 @@ class Served:
             if self._notices:
                 tasks.start_soon(self._notices.run)
             tasks.start_soon(self._stop_when_asked, stop)
-            await self._supervisor.run(grace)
+            async with anyio.create_task_group() as launching:
+                if self._launcher:
+                    launching.start_soon(self._launcher.run)
+                await self._supervisor.run(grace)
+                self._stop_launcher()
             tasks.cancel_scope.cancel()
         self._forced = stop.forced
+
+    def _stop_launcher(self) -> None:
+        if self._launcher:
+            self._launcher.stop()
 
     def say_end(self) -> None:
         """The last line, once those of the workers have been passed on."""
@@ -149,6 +173,8 @@ class Served:
 
     def _say_started(self, ready: Ready) -> None:
         self._started = ready
+        if self._launcher:
+            self._launcher.start()
         self._metrics.sensor_names.extend(ready.sensors)
         port = {"http_port": self._listening.getsockname()[1]} if self._listening else {}
         log.info(
@@ -167,4 +193,6 @@ class Served:
 
     async def _stop_when_asked(self, stop: StopSignals) -> None:
         await stop.wait()
+        # Both drain at the same time.
+        self._stop_launcher()
         self._supervisor.stop()
