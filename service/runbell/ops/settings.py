@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     http_port: int | None = Field(
         None, ge=0, le=65_535, description="a port from 0 to 65535 (0: any free one; unset: no http)"
     )
+    http_token: str | None = Field(None, repr=False, description="a secret of 16 or more characters")
+    http_token_file: str | None = Field(None, description="the path of a file that holds the token")
     shutdown_grace_seconds: Seconds = Field(10.0, description="a number of seconds, zero or more")
     sensor_timeout_seconds: Seconds = Field(60.0, gt=0, description="a number of seconds above zero")
     code_location: str | None = Field(None, description="the name of a code location")

@@ -1,7 +1,8 @@
 """Reads how sensors and requests stand, for scrapes: never often, never for long, kept while the database is away."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import anyio.to_thread
@@ -10,7 +11,8 @@ import structlog
 from runbell.core.errors import RunbellError
 from runbell.engine.doorbell import Doorbell
 from runbell.store import connections
-from runbell.store.overview import SensorState, count_run_requests, read_sensor_states
+from runbell.store.listings import Listed
+from runbell.store.overview import SensorState, count_run_requests, list_daemons, read_sensor_states
 
 log = structlog.get_logger()
 # However often somebody scrapes: so long lies between two reads, and so many times as long as a read took.
@@ -23,10 +25,21 @@ READ_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How sensors and requests stood when they were read; empty when they never could be."""
+    """How sensors and requests stood when they were read; empty when they never could be.
+
+    Attributes:
+        sensors: those of this process.
+        everyone: all that the database knows.
+        read_at: when, in seconds since 1970; None: never.
+        failure: why it could not be read since then.
+    """
 
     sensors: Sequence[SensorState] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
+    everyone: Sequence[SensorState] = ()
+    daemons: Sequence[Listed] = ()
+    read_at: float | None = None
+    failure: str | None = None
 
 
 class StandingReader:
@@ -43,7 +56,6 @@ class StandingReader:
         self._asked = Doorbell()
         self._done = anyio.Event()
         self._next_read = 0.0
-        self._failing = False
         self.last = Standing()
 
     async def current(self) -> Standing:
@@ -70,17 +82,23 @@ class StandingReader:
             # On an event loop and a thread of its own: with a thousand sensors, working out who waits for which event
             # takes longer than anybody should wait here. A thread that is abandoned ends with its own deadline.
             self.last = await anyio.to_thread.run_sync(anyio.run, self._read, abandon_on_cancel=True)
-            self._failing = False
         except (RunbellError, TimeoutError) as error:
-            if not self._failing:
-                log.warning("metrics_not_read", error=str(error) or "the database takes too long")
-            self._failing = True
+            reason = str(error) or "the database takes too long"
+            if self.last.failure is None:
+                log.warning("metrics_not_read", error=reason)
+            self.last = replace(self.last, failure=reason)
 
     async def _read(self) -> Standing:
         with anyio.fail_after(READ_SECONDS):
             session = await connections.connect(self._url, role="metrics")
             try:
                 states = await read_sensor_states(session)
-                return Standing([s for s in states if s.sensor_name in self._names], await count_run_requests(session))
+                return Standing(
+                    sensors=[s for s in states if s.sensor_name in self._names],
+                    requests=await count_run_requests(session),
+                    everyone=states,
+                    daemons=await list_daemons(session),
+                    read_at=time.time(),
+                )
             finally:
                 session.terminate()

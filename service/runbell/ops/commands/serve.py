@@ -16,6 +16,7 @@ from runbell.engine.relay import Relay
 from runbell.engine.supervisor import Listeners, Supervisor
 from runbell.engine.workers import Launch
 from runbell.ops import logs
+from runbell.ops.console.console import Console, console_of
 from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
@@ -45,6 +46,8 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     log_level: Annotated[str | None, _option("LOG_LEVEL")] = None,
     http_host: Annotated[str | None, _option("HTTP_HOST")] = None,
     http_port: Annotated[str | None, _option("HTTP_PORT")] = None,
+    http_token: Annotated[str | None, _option("HTTP_TOKEN")] = None,
+    http_token_file: Annotated[str | None, _option("HTTP_TOKEN_FILE")] = None,
     shutdown_grace_seconds: Annotated[str | None, _option("SHUTDOWN_GRACE_SECONDS")] = None,
     sensor_timeout_seconds: Annotated[str | None, _option("SENSOR_TIMEOUT_SECONDS")] = None,
     code_location: Annotated[str | None, _option("CODE_LOCATION")] = None,
@@ -62,6 +65,7 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     with explained():
         settings = read_settings(**flags)
         notices = notices_of(settings)
+        console = console_of(settings)
         stdout = logs.keep_stdout()
         logs.configure(settings.log_format, settings.log_level, stdout)
         for variable, meant in unknown_variables().items():
@@ -70,7 +74,8 @@ def serve(  # noqa: PLR0913 - each setting has its flag
             listening = None
             if settings.http_port is not None:
                 listening = stack.enter_context(bound(settings.http_host, settings.http_port))
-            served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices)
+            relay = stack.enter_context(Relay(console.log_lines.keep if listening else None))
+            served = Served(settings, relay, stdout, listening, notices, console)
             anyio.run(served.run, backend_options={"use_uvloop": True})
     served.say_end()
     raise typer.Exit(served.code)
@@ -86,8 +91,10 @@ class Served:
         stdout: int,
         listening: socket.socket | None,
         notices: Notices | None,
+        console: Console,
     ) -> None:
         self._settings = settings
+        self._console = console
         self._listening = listening
         self._metrics = FleetMetrics()
         self._notices = notices
@@ -126,7 +133,7 @@ class Served:
         async with stop_signals(grace) as stop, anyio.create_task_group() as tasks:
             if self._listening:
                 standing = StandingReader(self._settings.database_url, self._metrics.sensor_names)
-                http = Http(partial(self._why_not_ready, stop), self._metrics, standing)
+                http = Http(partial(self._why_not_ready, stop), self._metrics, standing, self._console)
                 tasks.start_soon(http.run, self._listening)
             if self._notices:
                 tasks.start_soon(self._notices.run)
