@@ -5,7 +5,9 @@ import asyncpg
 Session = asyncpg.Connection
 
 SENSORS = """
-INSERT INTO runbell.sensors (sensor_name, module, declared_active, filter, filter_hash, position, last_outcome, last_evaluated_at)
+INSERT INTO runbell.sensors (
+    sensor_name, module, declared_active, filter, filter_hash, position, last_outcome, last_evaluated_at
+)
 SELECT format('sensor_%s', lpad(n::text, 5, '0')), 'history', true,
     '{"statuses": ["SUCCESS"], "jobs": null, "scope": null, "own_runs": false}', 1, pg_current_snapshot(), 'acted',
     clock_timestamp() - n * interval '1 second'

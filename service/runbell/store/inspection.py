@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from runbell.core.events import RunEvent
 from runbell.store.connections import Session
 from runbell.store.failures import translated
 from runbell.store.statements import statement
@@ -66,6 +67,12 @@ async def list_reactions(session: Session, event_ids: Sequence[int], limit: int)
     return await _rows(session, statement("list_reactions"), list(event_ids), limit)
 
 
+async def list_watchers(session: Session, event_ids: Sequence[int], limit: int) -> list[tuple[RunEvent, Row]]:
+    """The sensors that ask for the statuses of these events, each with what a filter looks at."""
+    rows = await _rows(session, statement("list_watchers"), list(event_ids), limit)
+    return [(_seen_by_filters(row), row) for row in rows]
+
+
 async def find_cause(session: Session, source: str, run_id: str) -> Row | None:
     """The request that this run was started for; None: nobody here asked for it."""
     return _first(await _rows(session, statement("find_cause"), source, run_id))
@@ -74,6 +81,27 @@ async def find_cause(session: Session, source: str, run_id: str) -> Row | None:
 async def _rows(session: Session, text: str, *values: object) -> list[Row]:
     with translated():
         return [dict(row) for row in await session.fetch(text, *values)]
+
+
+def _seen_by_filters(row: Row) -> RunEvent:
+    """The event as far as a filter looks at it."""
+    location = row["code_location"]
+    status = str(row["status"])
+    return RunEvent(
+        event_id=int(str(row["event_id"])),
+        xid=0,
+        source="",
+        run_id="",
+        job_name=str(row["job_name"]),
+        code_location=None if location is None else str(location),
+        status=status,
+        native_status=status,
+        partition_key=None,
+        tags="{}",
+        message=None,
+        error=None,
+        recorded_at=0.0,
+    )
 
 
 def _first(rows: Sequence[Row]) -> Row | None:

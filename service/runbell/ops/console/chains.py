@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from runbell.core.filters import Filter
 from runbell.store import inspection
 from runbell.store.connections import Session
 from runbell.store.inspection import Row
@@ -11,14 +12,23 @@ from runbell.store.inspection import Row
 # A chain may be endless: so far up and down, and so many rows, are shown.
 DEPTH = 10
 ROWS = 300
+# Of many sensors that ask for the same, so many are looked at.
+WATCHERS = 10_000
 
 
 @dataclass(slots=True)
 class Event:
-    """A status change, with what was made of it."""
+    """A status change, with what was made of it.
+
+    Attributes:
+        settled: sensors that were evaluated for it and neither requested a run nor failed.
+        awaited: sensors that ask for it and have not got so far.
+    """
 
     row: Row
     reactions: list["Reaction"] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+    awaited: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -61,6 +71,7 @@ async def read_chain(session: Session, source: str, run_id: str) -> Chain:
         level = _started_by(level, known)
         if not level or rows >= ROWS:
             break
+    await _read_watchers(session, top)
     causes = await _read_causes(session, source, run_id)
     return Chain(causes, top, cut=bool(level) or rows >= ROWS or len(causes) == DEPTH)
 
@@ -77,6 +88,21 @@ async def _read_level(session: Session, runs: Sequence[ChainedRun]) -> int:
         run = by_run[str(row["source"]), str(row["run_id"])]
         run.events.append(Event(row, of_event[row["event_id"]]))
     return len(events) + len(reactions)
+
+
+async def _read_watchers(session: Session, run: ChainedRun) -> None:
+    """Fill in who was evaluated for the events of a run without leaving a trace, as their filters are today."""
+    events = {int(str(event.row["event_id"])): event for event in run.events}
+    filters: dict[str, Filter | None] = {}
+    for seen, row in await inspection.list_watchers(session, list(events), WATCHERS):
+        event, name, stored = events[seen.event_id], str(row["sensor_name"]), str(row["filter"])
+        wanted = filters.setdefault(stored, Filter.read(stored))
+        if wanted is None or not wanted.matches(seen, name):
+            continue
+        if not row["passed"]:
+            event.awaited.append(name)
+        elif all(reaction.row["sensor_name"] != name for reaction in event.reactions):
+            event.settled.append(name)
 
 
 def _started_by(runs: Sequence[ChainedRun], known: dict[tuple[str, str], ChainedRun]) -> list[ChainedRun]:
