@@ -18,7 +18,8 @@ import structlog
 
 from runbell.core.errors import SettingsError
 from runbell.ops.console.console import Console
-from runbell.ops.metrics import Counting, write
+from runbell.ops.exposition import write
+from runbell.ops.metrics import Counting
 from runbell.ops.standing import StandingReader
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import anyio
 import anyio.to_thread
@@ -10,7 +11,9 @@ import structlog
 
 from runbell.core.errors import RunbellError
 from runbell.engine.doorbell import Doorbell
+from runbell.ops.histograms import BUCKETS, Histogram
 from runbell.store import connections
+from runbell.store.launches import count_launches, read_queue_age
 from runbell.store.listings import Listed
 from runbell.store.overview import SensorState, count_run_requests, list_daemons, read_sensor_states
 
@@ -32,6 +35,8 @@ class Standing:
         everyone: all that the database knows.
         read_at: when, in seconds since 1970; None: never.
         failure: why it could not be read since then.
+        queue_age_seconds: how long the oldest request has been there for a launcher to take.
+        launches: how long launching took, of all that was launched since the first read.
     """
 
     sensors: Sequence[SensorState] = ()
@@ -40,6 +45,8 @@ class Standing:
     daemons: Sequence[Listed] = ()
     read_at: float | None = None
     failure: str | None = None
+    queue_age_seconds: float = 0.0
+    launches: Histogram = field(default_factory=Histogram)
 
 
 class StandingReader:
@@ -56,6 +63,7 @@ class StandingReader:
         self._asked = Doorbell()
         self._done = anyio.Event()
         self._next_read = 0.0
+        self._launched_until: datetime | None = None
         self.last = Standing()
 
     async def current(self) -> Standing:
@@ -98,7 +106,18 @@ class StandingReader:
                     requests=await count_run_requests(session),
                     everyone=states,
                     daemons=await list_daemons(session),
+                    queue_age_seconds=await read_queue_age(session),
+                    launches=await self._count_launches(session),
                     read_at=time.time(),
                 )
             finally:
                 session.terminate()
+
+    async def _count_launches(self, session: connections.Session) -> Histogram:
+        """What was counted before, and what has been launched since then."""
+        found = await count_launches(session, self._launched_until, BUCKETS)
+        self._launched_until = found.until
+        before = self.last.launches
+        launches = Histogram(list(before.counts), before.total_seconds)
+        launches.add(found.counts, found.seconds)
+        return launches

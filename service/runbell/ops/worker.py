@@ -50,6 +50,7 @@ from runbell.engine.markers import BYTES, STEPS, Markers
 from runbell.ops import logs, schema
 from runbell.ops.daemon_options import daemon_options
 from runbell.ops.fleet_metrics import packed
+from runbell.ops.lateness import Lateness
 from runbell.ops.loading import LoadedSensors, load_sensors
 from runbell.ops.masking import mask
 from runbell.ops.metrics import Metrics
@@ -76,6 +77,7 @@ class WorkerMetrics(Metrics):
 
     def lost_database(self) -> None:
         """The database went away."""
+        super().lost_database()
         self.say(ready=False)
 
     def say(self, *, ready: bool) -> None:
@@ -100,6 +102,7 @@ class Worker:
     standing_by: bool
     opening: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     stopping: bool = False
+    lateness: Lateness = field(default_factory=Lateness)
     _started: bool = False
     _look_at: float = 0.0
     _steps: int = 0
@@ -153,8 +156,9 @@ class Worker:
         by_sensor: Counter[str] = Counter()
         for (sensor, _), count in counts.evaluations.items():
             by_sensor[sensor] += count
-        snapshot = packed(counts)
-        snapshot.abandoned_threads = self.calls.abandoned
+        worst = self.lateness.worst(asyncio.get_running_loop().time())
+        vitals = {"abandoned_threads": self.calls.abandoned, "loop_delay": worst}
+        snapshot = packed(counts, self.daemon.vitals | vitals)
         raw = msgspec.Raw(msgspec.json.encode(snapshot))
         self.channel.send(Counted(raw, {sensor: count for sensor, count in by_sensor.items() if count}))
 
@@ -164,6 +168,8 @@ class Worker:
 
     def _beat(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._next_beat is not None:
+            self.lateness.note(loop.time() - self._next_beat.when(), loop.time())
         self._markers.beat()
         if loop.time() >= self._look_at:
             self._look_at = loop.time() + LOOK_SECONDS
