@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from runbell.engine.supervisor import Listeners, Supervisor
 from runbell.engine.workers import Launch
 from runbell.ops import logs
 from runbell.ops.console.console import Console, console_of
+from runbell.ops.dead_man import DeadMan, check_heartbeat_url
 from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
@@ -24,6 +26,7 @@ from runbell.ops.notices import Notices, notices_of
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
 from runbell.ops.standing import StandingReader
+from runbell.ops.trouble_notices import TroubleNotices
 
 log = structlog.get_logger()
 # With the module path of this process less the current folder: a file there must not stand in for a library.
@@ -59,13 +62,21 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     retry_backoff_seconds: Annotated[str | None, _option("RETRY_BACKOFF_SECONDS")] = None,
     notify_urls: Annotated[str | None, _option("NOTIFY_URLS")] = None,
     notify_interval_seconds: Annotated[str | None, _option("NOTIFY_INTERVAL_SECONDS")] = None,
+    notify_after_seconds: Annotated[str | None, _option("NOTIFY_AFTER_SECONDS")] = None,
+    heartbeat_url: Annotated[str | None, _option("HEARTBEAT_URL")] = None,
+    heartbeat_interval_seconds: Annotated[str | None, _option("HEARTBEAT_INTERVAL_SECONDS")] = None,
 ) -> None:
     """Answer run status changes until told to stop."""
-    flags = dict(locals())
+    raise typer.Exit(_serve(dict(locals())))
+
+
+def _serve(flags: Mapping[str, Any]) -> int:
+    """Serve with these flags; gives the exit code."""
     with explained():
         settings = read_settings(**flags)
         notices = notices_of(settings)
         console = console_of(settings)
+        check_heartbeat_url(settings.heartbeat_url)
         stdout = logs.keep_stdout()
         logs.configure(settings.log_format, settings.log_level, stdout)
         for variable, meant in unknown_variables().items():
@@ -78,7 +89,7 @@ def serve(  # noqa: PLR0913 - each setting has its flag
             served = Served(settings, relay, stdout, listening, notices, console)
             anyio.run(served.run, backend_options={"use_uvloop": True})
     served.say_end()
-    raise typer.Exit(served.code)
+    return served.code
 
 
 class Served:
@@ -90,7 +101,7 @@ class Served:
         relay: Relay,
         stdout: int,
         listening: socket.socket | None,
-        notices: Notices | None,
+        notices: Sequence[Notices | TroubleNotices],
         console: Console,
     ) -> None:
         self._settings = settings
@@ -135,8 +146,12 @@ class Served:
                 standing = StandingReader(self._settings.database_url, self._metrics.sensor_names)
                 http = Http(partial(self._why_not_ready, stop), self._metrics, standing, self._console)
                 tasks.start_soon(http.run, self._listening)
-            if self._notices:
-                tasks.start_soon(self._notices.run)
+            for notices in self._notices:
+                tasks.start_soon(notices.run)
+            if self._settings.heartbeat_url:
+                interval = self._settings.heartbeat_interval_seconds
+                alive = DeadMan(self._settings.heartbeat_url, interval, lambda: self._why_not_ready(stop) is None)
+                tasks.start_soon(alive.run)
             tasks.start_soon(self._stop_when_asked, stop)
             await self._supervisor.run(grace)
             tasks.cancel_scope.cancel()
