@@ -81,7 +81,7 @@ async def fail(session, name="alert", *, ago):
     await session.execute(
         """
         INSERT INTO runbell.evaluations (sensor_name, event_id, state, attempts, error, created_at)
-        VALUES ($1, $2, 'retry', 4, E'Traceback\\nConnectionError: the password=hush is wrong', 
+        VALUES ($1, $2, 'retry', 4, E'Traceback\\nConnectionError: the password=hush is wrong',
             now() - $3 * interval '1 second')
         """,
         name,
