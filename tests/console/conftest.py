@@ -1,6 +1,8 @@
 """A console to look at, and a browser to look with: each is started once for all of these tests."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import pytest
@@ -11,9 +13,11 @@ from support.console_scene import Scene, console, database, happen
 
 
 @pytest.fixture(scope="session")
-def scene(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(server: postgres.Server) -> Iterator[Scene]:
     """A daemon that has evaluated some events, and a launcher that has started one of the runs."""
-    with database(server) as url, console(tmp_path_factory.mktemp("console"), url) as found:
+    # Its path stands in tracebacks, and these in pictures of the documentation.
+    folders = tempfile.TemporaryDirectory(prefix="app-")
+    with folders as folder, database(server) as url, console(Path(folder), url) as found:
         anyio.run(happen, url)
         yield found
 

@@ -1,11 +1,9 @@
 """Every page, on a daemon that really runs, in a browser that really shows it."""
 
 import os
-import shlex
 
 import pytest
 
-from support.console_scene import HOSTILE
 from support.house import ROOT
 
 # SCREENSHOTS=1: those of the documentation are made anew.
@@ -67,27 +65,6 @@ def test_the_keyboard_leads_from_the_overview_to_a_traceback(scene, page):
     assert f"runbell dead-letters retry {scene.letter}" in page.evaluate(
         "document.querySelector('.commands').textContent"
     )
-
-
-def test_what_sensors_runs_and_errors_are_called_stays_text(scene, page):
-    for address in ("/", scene.hostile_sensor, scene.hostile_run, "/dead-letters"):
-        page.open(scene.origin + address)
-        text = page.evaluate("document.documentElement.textContent")
-        assert page.evaluate("document.title") != "taken"
-        assert page.evaluate("[...document.scripts].every(one => one.src)")
-        assert "49" not in text.partition("7*7")[0][-5:]
-        if address != "/dead-letters":
-            assert "<script>document.title='taken'</script>" in text
-
-    assert page.complaints == []
-
-
-def test_a_command_holds_a_hostile_name_as_one_word(scene, page):
-    page.open(scene.origin + scene.hostile_sensor)
-
-    said = page.evaluate("[...document.querySelectorAll('.commands code')].map(one => one.textContent)")
-
-    assert ["runbell", "sensors", "stop", HOSTILE] in [shlex.split(command) for command in said]
 
 
 def test_a_page_shows_by_itself_what_has_changed_and_keeps_the_place_of_whoever_reads(scene, page):

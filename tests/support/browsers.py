@@ -100,8 +100,8 @@ class Browser:
 
     def screenshot(self, path: Path, most_height: int = 1400) -> None:
         """The whole page as a PNG, cut off below."""
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], most_height), "scale": 1}
+        width, height = self.evaluate("[innerWidth, Math.ceil(document.body.getBoundingClientRect().height)]")
+        clip = {"x": 0, "y": 0, "width": width, "height": min(height, most_height), "scale": 1}
         shot = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 

@@ -1,4 +1,4 @@
-"""A real daemon with its console: sensors that do well, raise, are slow, request runs, and bear hostile names."""
+"""A real daemon with its console: sensors that do well, raise, are slow and request runs."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import anyio
 import asyncpg
@@ -15,8 +14,7 @@ from support import databases, postgres
 from support.daemons import record
 from support.serving import Serving, serving
 
-HOSTILE = """<script>document.title='taken'</script>"'&{{7*7}} --yes; rm -rf / \u202e"""
-SENSORS = f"""
+SENSORS = """
 import time
 
 import runbell
@@ -25,7 +23,7 @@ import runbell
 @runbell.run_status_sensor(run_status="SUCCESS", monitored_jobs=["load_orders"], request_job="build_report")
 def report(context):
     context.log.info("report_wanted", table="orders")
-    return runbell.RunRequest(run_key=context.dagster_run.run_id, tags={{"team": "finance"}})
+    return runbell.RunRequest(run_key=context.dagster_run.run_id, tags={"team": "finance"})
 
 
 @runbell.run_status_sensor(run_status="SUCCESS", monitored_jobs=["build_report"])
@@ -35,7 +33,7 @@ def publish(context):
 
 @runbell.run_failure_sensor(name="alert", retry=runbell.RetryPolicy(attempts=1))
 def alert(context):
-    raise ConnectionError(f"chat.example.org did not answer for {{context.dagster_run.run_id}}")
+    raise ConnectionError(f"chat.example.org did not answer for {context.dagster_run.run_id}")
 
 
 @runbell.run_failure_sensor(name="ticket")
@@ -46,11 +44,6 @@ def ticket(context):
 @runbell.run_status_sensor(run_status="STARTED", name="slow")
 def slow(context):
     time.sleep(0.2)
-
-
-@runbell.run_status_sensor(run_status="CANCELED", name={HOSTILE!r})
-def hostile(context):
-    raise ValueError({HOSTILE!r})
 """
 
 
@@ -77,9 +70,7 @@ class Scene:
     @property
     def addresses(self) -> dict[str, str]:
         """An address of each page, by name."""
-        run = self.ask(
-            "SELECT e.run_id FROM runbell.run_requests JOIN runbell.run_events AS e USING (event_id) LIMIT 1"
-        )
+        run = self.ask("SELECT run_key FROM runbell.run_requests WHERE run_id = 'report-1'")
         return {
             "overview": "/",
             "sensor": "/sensor?name=alert",
@@ -91,14 +82,6 @@ class Scene:
             "dead-letter": f"/dead-letter?id={self.letter}",
             "replicas": "/replicas",
         }
-
-    @property
-    def hostile_sensor(self) -> str:
-        return f"/sensor?{urlencode({'name': HOSTILE})}"
-
-    @property
-    def hostile_run(self) -> str:
-        return f"/run?{urlencode({'id': HOSTILE})}"
 
     def ask(self, query: str, *values: Any) -> Any:
         """One value of the database."""
@@ -117,10 +100,10 @@ def database(server: postgres.Server) -> Iterator[str]:
 
 
 @contextmanager
-def console(folder: Path, url: str, **variables: str) -> Iterator[Scene]:
+def console(folder: Path, url: str, sensors: str = SENSORS, **variables: str) -> Iterator[Scene]:
     """A daemon with the sensors above, and its console."""
     given = {"RUNBELL_HTTP_PORT": "0", "RUNBELL_RETRY_BACKOFF_SECONDS": "600", **variables}
-    with serving(folder, url, sensors=SENSORS, **given) as served:
+    with serving(folder, url, sensors=sensors, **given) as served:
         port = served.until("daemon_started")["http_port"]
         yield Scene(url, f"http://127.0.0.1:{port}", served)
 
@@ -133,7 +116,6 @@ async def happen(url: str) -> None:
             await record(session, f"load-{number}", "SUCCESS", job="load_orders")
         for number in range(1, 4):
             await record(session, f"etl-{number}", "FAILURE", job="etl", message="Steps failed: ['transform']")
-        await record(session, HOSTILE, "CANCELED", job=HOSTILE)
         await _until_settled(session)
         claimed = await session.fetch("SELECT * FROM runbell.claim_run_requests('launcher', 2)")
         first, second = (row["request_id"] for row in claimed)
@@ -152,7 +134,7 @@ async def _until_settled(session: "asyncpg.Connection[asyncpg.Record]", requests
         settled = await session.fetchval(
             "SELECT coalesce(sum(requested + acted + skipped + failed), 0) FROM runbell.ticks"
         )
-        if made == requests and settled >= 12 + 12 + 6 + 1:
+        if made == requests and settled >= 12 + 12 + 6:
             return
         await anyio.sleep(0.05)
     raise AssertionError(f"{made} requests and {settled} evaluations")

@@ -13,6 +13,7 @@ import jinja2
 from runbell.core.troubles import spoken
 from runbell.ops.console.looking import Page
 
+ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", "'": "\\'"}
 ASSETS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -42,7 +43,28 @@ def command(given: tuple[str, Sequence[str]]) -> tuple[str, str]:
         ('stop it', "runbell sensors stop 'it'\\"'\\"'s; rm -rf /'")
     """
     purpose, words = given
-    return purpose, shlex.join(["runbell", *words])
+    return purpose, " ".join(["runbell", *map(quoted, words)])
+
+
+def quoted(word: str) -> str:
+    """A word as a shell takes it; what cannot be seen, or would turn the line around, is written out, as bash reads it.
+
+    Example:
+        >>> quoted("plain"), quoted("two words"), quoted("two\\nlines")
+        ('plain', "'two words'", "$'two\\\\nlines'")
+    """
+    if word.isprintable():
+        return shlex.quote(word)
+    return f"$'{''.join(map(_written_out, word))}'"
+
+
+def _written_out(character: str) -> str:
+    if character in ESCAPES:
+        return ESCAPES[character]
+    if character.isprintable():
+        return character
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x80 else f"\\U{number:08x}"
 
 
 def link(path: str, **given: object) -> str:
