@@ -53,7 +53,7 @@ def test_a_person_types_it_in_once(guarded, page):
     assert page.evaluate("document.activeElement.name") == "token"
 
     page.evaluate(f"document.querySelector('input').value = '{TOKEN}'; document.querySelector('main form').submit()")
-    page.until("document.querySelector('h1').textContent === 'Overview'")
+    page.until("document.querySelector('h1')?.textContent === 'Overview'")
 
     page.open(guarded.origin + "/replicas")
     assert page.evaluate("document.querySelector('h1').textContent") == "Replicas"
