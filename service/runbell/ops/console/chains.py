@@ -13,7 +13,7 @@ from runbell.store.inspection import Row
 DEPTH = 10
 ROWS = 300
 # Of many sensors that ask for the same, so many are looked at.
-WATCHERS = 10_000
+WATCHERS = 1000
 
 
 @dataclass(slots=True)
