@@ -55,7 +55,7 @@ def plot(points: Sequence[Point]) -> Plot | None:
     low, high = math.log10(rows[0][0]), math.log10(rows[-1][0])
 
     def height(seconds: float) -> float:
-        share = (math.log10(max(seconds, rows[0][0])) - low) / (high - low)
+        share = (math.log10(min(max(seconds, rows[0][0]), rows[-1][0])) - low) / (high - low)
         return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
 
     def along(at: float) -> float:

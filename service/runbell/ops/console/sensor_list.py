@@ -83,4 +83,4 @@ def _by_lag(sensor: ListedSensor) -> tuple[object, ...]:
 
 def _by_attention(sensor: ListedSensor) -> tuple[object, ...]:
     state = sensor.state
-    return (-len(sensor.troubles), state.dead == 0, -state.lag_seconds, not state.active, state.sensor_name)
+    return (-len(sensor.troubles), state.dead == 0, not state.active, -state.lag_seconds, state.sensor_name)
