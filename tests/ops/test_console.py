@@ -15,7 +15,7 @@ from runbell.ops.console.log_lines import LogLines
 from runbell.ops.console.looking import Look, Question, QuestionError
 from runbell.ops.console.pages import PAGES
 from runbell.ops.console.plots import HEIGHT, WIDTH, Point, plot
-from runbell.ops.console.rendering import clock, quoted
+from runbell.ops.console.rendering import clock, quoted, render
 from runbell.ops.console.sensor_list import ORDERS, ROWS, SHOWN, list_page
 from runbell.ops.console.site import CLOSED
 from runbell.ops.standing import Standing
@@ -52,6 +52,28 @@ async def test_the_overview_needs_no_database_at_all():
         page = await PAGES["/"](look, Question({}))
 
     assert [row.state.sensor_name for row in page.values["sensors"].rows] == ["alert"]
+
+
+async def test_why_things_do_not_move_stands_on_the_overview_and_on_the_sensor_that_it_is_about(
+    database_url, connection
+):
+    stalls = [
+        SimpleNamespace(sentence="nobody <sees> them", remedy="have it commit", sensor_name=None),
+        SimpleNamespace(sentence="alert is slow", remedy="make it async def", sensor_name="alert"),
+        SimpleNamespace(sentence="other raises", remedy="mend it", sensor_name="other"),
+    ]
+    await connection.execute(
+        "INSERT INTO runbell.sensors (sensor_name, module, declared_active, filter, filter_hash)"
+        " VALUES ('alert', 'sensors', true, '{}', 0)"
+    )
+    shown = {}
+    async with Look(database_url, Standing(stalls=stalls), LogLines()) as look:
+        for path in ("/", "/sensor"):
+            page = await PAGES[path](look, Question({"name": "alert"} if path == "/sensor" else {}))
+            shown[path] = render(page, path=path, live=None, standing=look.standing)
+
+    assert all("nobody &lt;sees&gt; them" in text and "alert is slow" in text for text in shown.values())
+    assert ("other raises" in shown["/"], "other raises" in shown["/sensor"]) == (True, False)
 
 
 def test_what_needs_attention_comes_first_and_what_was_stopped_is_left_in_peace():

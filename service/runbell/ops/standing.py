@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -26,6 +27,17 @@ SCRAPE_WAITS_SECONDS = 2.0
 READ_SECONDS = 10.0
 
 
+class Stalled(Protocol):
+    """Something that does not move: what is seen, what to do about it, and the sensor if it is about one alone."""
+
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+    @property
+    def sensor_name(self) -> str | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How sensors and requests stood when they were read; empty when they never could be.
@@ -37,6 +49,7 @@ class Standing:
         failure: why it could not be read since then.
         queue_age_seconds: how long the oldest request has been there for a launcher to take.
         launches: how long launching took, of all that was launched since the first read.
+        stalls: what does not move, and why.
     """
 
     sensors: Sequence[SensorState] = ()
@@ -47,6 +60,7 @@ class Standing:
     failure: str | None = None
     queue_age_seconds: float = 0.0
     launches: Histogram = field(default_factory=Histogram)
+    stalls: Sequence[Stalled] = ()
 
 
 class StandingReader:

@@ -51,15 +51,15 @@ async def read_run_request(session: Session, request_id: int) -> Row | None:
     return _first(await _rows(session, statement("read_run_request"), request_id))
 
 
-async def find_runs(session: Session, run_id: str, source: str | None) -> list[Row]:
+async def search_runs(session: Session, run_id: str, source: str | None) -> list[Row]:
     """The runs of this id."""
-    return await _rows(session, statement("find_runs"), run_id, source)
+    return await _rows(session, statement("search_runs"), run_id, source)
 
 
-async def list_run_events(session: Session, runs: Sequence[tuple[str, str]], limit: int) -> list[Row]:
+async def list_events_of_runs(session: Session, runs: Sequence[tuple[str, str]], limit: int) -> list[Row]:
     """The events of these runs, each given as source and id."""
     sources, run_ids = [source for source, _ in runs], [run_id for _, run_id in runs]
-    return await _rows(session, statement("list_run_events"), sources, run_ids, limit)
+    return await _rows(session, statement("list_events_of_runs"), sources, run_ids, limit)
 
 
 async def list_reactions(session: Session, event_ids: Sequence[int], limit: int) -> list[Row]:
@@ -73,9 +73,9 @@ async def list_watchers(session: Session, event_ids: Sequence[int], limit: int) 
     return [(_seen_by_filters(row), row) for row in rows]
 
 
-async def find_cause(session: Session, source: str, run_id: str) -> Row | None:
+async def find_origin(session: Session, source: str, run_id: str) -> Row | None:
     """The request that this run was started for; None: nobody here asked for it."""
-    return _first(await _rows(session, statement("find_cause"), source, run_id))
+    return _first(await _rows(session, statement("find_origin"), source, run_id))
 
 
 async def _rows(session: Session, text: str, *values: object) -> list[Row]:

@@ -78,7 +78,7 @@ async def read_chain(session: Session, source: str, run_id: str) -> Chain:
 
 async def _read_level(session: Session, runs: Sequence[ChainedRun]) -> int:
     """Fill in the events of these runs and what was made of them; how many rows that were."""
-    events = await inspection.list_run_events(session, [(run.source, run.run_id) for run in runs], ROWS)
+    events = await inspection.list_events_of_runs(session, [(run.source, run.run_id) for run in runs], ROWS)
     reactions = await inspection.list_reactions(session, [int(str(row["event_id"])) for row in events], ROWS)
     of_event = defaultdict(list)
     for row in reactions:
@@ -120,7 +120,7 @@ async def _read_causes(session: Session, source: str, run_id: str) -> list[Row]:
     causes: list[Row] = []
     seen = {(source, run_id)}
     for _ in range(DEPTH):
-        cause = await inspection.find_cause(session, source, run_id)
+        cause = await inspection.find_origin(session, source, run_id)
         if cause is None:
             break
         causes.append(cause)

@@ -58,6 +58,7 @@ async def sensor(look: Look, question: Question) -> Page:
     values = {
         "sensor": row,
         "listed": None if state is None else listed(state),
+        "stalls": [one for one in look.standing.stalls if one.sensor_name in {None, name}],
         "watches": Filter.read(str(row["filter"])),
         "ticks": [{**tick, "notable": _notable(tick["details"])} for tick in ticks[:ROWS]],
         "older": ticks[ROWS - 1]["tick_id"] if len(ticks) > ROWS else None,
@@ -78,7 +79,7 @@ async def run(look: Look, question: Question) -> Page:
     if run_id is None:
         return Page("find_run.html", "Find a run", {})
     session = await look.session()
-    runs = await inspection.find_runs(session, run_id, question.text("source"))
+    runs = await inspection.search_runs(session, run_id, question.text("source"))
     if not runs:
         found = missing(f"No run of the id {run_id!r} is known.", [])
         return Page("find_run.html", found.title, {**found.values, "wanted": run_id}, status=404)
