@@ -27,6 +27,8 @@ def test_defaults():
         "log_level": "info",
         "http_host": "127.0.0.1",
         "http_port": None,
+        "http_token": None,
+        "http_token_file": None,
         "shutdown_grace_seconds": 10.0,
         "sensor_timeout_seconds": 60.0,
         "code_location": None,
@@ -38,6 +40,9 @@ def test_defaults():
         "worker_memory_mb": None,
         "notify_urls": None,
         "notify_interval_seconds": 86_400.0,
+        "notify_after_seconds": 60.0,
+        "heartbeat_url": None,
+        "heartbeat_interval_seconds": 60.0,
     }
 
 
@@ -50,6 +55,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "log_level": ("WARNING", "warning"),
         "http_host": ("0.0.0.0", "0.0.0.0"),
         "http_port": ("8080", 8080),
+        "http_token": ("a secret of some length", "a secret of some length"),
+        "http_token_file": ("/run/secrets/token", "/run/secrets/token"),
         "shutdown_grace_seconds": ("0.5", 0.5),
         "sensor_timeout_seconds": ("1.5", 1.5),
         "code_location": ("etl", "etl"),
@@ -61,6 +68,9 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "worker_memory_mb": ("512", 512),
         "notify_urls": ("json://a json://b", "json://a json://b"),
         "notify_interval_seconds": ("3600", 3600.0),
+        "notify_after_seconds": ("5", 5.0),
+        "heartbeat_url": ("https://hc.example.org/1", "https://hc.example.org/1"),
+        "heartbeat_interval_seconds": ("30", 30.0),
     }
     # In place of the URLs, never beside them: tests/ops/test_url_files.py.
     files = {"database_url_file": None, "listen_url_file": None}
