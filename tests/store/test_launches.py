@@ -34,9 +34,9 @@ async def test_each_launch_is_counted_once_by_how_long_it_took(connection):
 
 
 async def test_what_was_launched_just_now_is_left_to_the_next_count(connection):
-    await put(connection, 1, "launched", ago=5.0, launched_ago=0.0)
-
     before = await count_launches(connection, None, BOUNDS)
+
+    await put(connection, 1, "launched", ago=5.0, launched_ago=0.0)
     found = await count_launches(connection, before.until, BOUNDS)
 
     assert sum(found.counts) == 0
