@@ -103,7 +103,7 @@ def log_events_page() -> str:
             logged.facts |= {keyword.arg for keyword in call.keywords if keyword.arg}
     rows = [
         f"| `{name}` | {', '.join(sorted(one.levels))} | {', '.join(f'`{fact}`' for fact in sorted(one.facts))} |"
-        f" {explained[name].replace('](#', '](../operating.md#')} |"
+        f" {explained.get(name, '').replace('](#', '](../operating.md#')} |"
         for name, one in sorted(found.items())
         if not name.startswith("simulated_")
     ]

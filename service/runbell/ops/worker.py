@@ -39,7 +39,6 @@ from runbell.engine.channel import (
     Message,
     Promote,
     Promoted,
-    Readiness,
     Ready,
     RelieveMe,
     SetApart,
@@ -53,9 +52,9 @@ from runbell.ops.fleet_metrics import packed
 from runbell.ops.lateness import Lateness
 from runbell.ops.loading import LoadedSensors, load_sensors
 from runbell.ops.masking import mask
-from runbell.ops.metrics import Metrics
 from runbell.ops.sentences import BUG, exit_code, known_error, sentence
 from runbell.ops.url_files import received_urls
+from runbell.ops.worker_metrics import WorkerMetrics
 
 if TYPE_CHECKING:
     from runbell.ops.settings import Settings
@@ -67,24 +66,6 @@ LOOK_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
 # New objects before a collection: a page of events in flight makes 10,000, which all live until they are settled.
 GARBAGE = (20_000, 20, 50)
-
-
-class WorkerMetrics(Metrics):
-    """Counts, and says at once when the database is gone: before the log does."""
-
-    channel: Channel | None = None
-    said_ready: bool = True
-
-    def lost_database(self) -> None:
-        """The database went away."""
-        super().lost_database()
-        self.say(ready=False)
-
-    def say(self, *, ready: bool) -> None:
-        """Tell the supervisor, if that is new."""
-        if ready is not self.said_ready and self.channel is not None:
-            self.said_ready = ready
-            self.channel.send(Readiness(ready))
 
 
 @dataclass(slots=True)
