@@ -67,6 +67,23 @@ def test_the_keyboard_leads_from_the_overview_to_a_traceback(scene, page):
     )
 
 
+def test_the_chain_of_a_run_shows_what_led_to_it_who_reacted_and_what_came_of_that(scene, page):
+    page.open(scene.origin + scene.addresses["run"])
+    shown = page.evaluate("document.querySelector('#content').innerText")
+
+    assert "No sensor asked for it" in shown
+    steps = ["STARTED", "slow", "SUCCESS", "report requested build_report", "launched", "report-1", "publish"]
+    places = [shown.partition("What came of it")[2].find(step) for step in steps]
+    assert places == sorted(places)
+    assert -1 not in places
+
+    follow(page, "/run?id=report-1&source=sql")
+    page.until("document.querySelector('h1')?.textContent === 'Run report-1'")
+    assert "load_orders SUCCESS, run load-1: report made request" in page.evaluate(
+        "document.querySelector('#content').innerText"
+    )
+
+
 def test_a_page_shows_by_itself_what_has_changed_and_keeps_the_place_of_whoever_reads(scene, page):
     page.open(scene.origin + scene.addresses["request"])
     page.evaluate("document.querySelector('.commands code').focus(); window.kept = true")

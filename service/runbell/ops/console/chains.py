@@ -71,7 +71,7 @@ async def read_chain(session: Session, source: str, run_id: str) -> Chain:
         level = _started_by(level, known)
         if not level or rows >= ROWS:
             break
-    await _read_watchers(session, top)
+    await _read_watchers(session, list(known.values()))
     causes = await _read_causes(session, source, run_id)
     return Chain(causes, top, cut=bool(level) or rows >= ROWS or len(causes) == DEPTH)
 
@@ -90,9 +90,9 @@ async def _read_level(session: Session, runs: Sequence[ChainedRun]) -> int:
     return len(events) + len(reactions)
 
 
-async def _read_watchers(session: Session, run: ChainedRun) -> None:
-    """Fill in who was evaluated for the events of a run without leaving a trace, as their filters are today."""
-    events = {int(str(event.row["event_id"])): event for event in run.events}
+async def _read_watchers(session: Session, runs: Sequence[ChainedRun]) -> None:
+    """Fill in who was evaluated for the events of runs without leaving a trace, as their filters are today."""
+    events = {int(str(event.row["event_id"])): event for run in runs for event in run.events}
     filters: dict[str, Filter | None] = {}
     for seen, row in await inspection.list_watchers(session, list(events), WATCHERS):
         event, name, stored = events[seen.event_id], str(row["sensor_name"]), str(row["filter"])
