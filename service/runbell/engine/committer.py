@@ -172,7 +172,9 @@ class Committer:
         progress = self._progress_of(settlement)
         if progress is not None:
             progress.settled(settlement)
-        for evaluation in settlement.finished:
+        finished = list(settlement.finished)
+        self._reporter.measures.committed(settlement.sensor_name, finished)
+        for evaluation in finished:
             key = (settlement.sensor_name, evaluation.event.event_id, evaluation.replay)
             self._retries.scheduled(settlement.sensor_name, evaluation)
             if evaluation.recorded and key not in settled.rows:

@@ -124,12 +124,18 @@ class Daemon:
         # What it was waiting for when it last said so.
         self._awaited = ""
         self._polling = False
+        self._service: Service | None = None
         self.ready = False
 
     @property
     def daemon_id(self) -> UUID:
         """Its name among the daemons, random per start."""
         return self._deployment.identity.daemon_id
+
+    @property
+    def vitals(self) -> dict[str, float]:
+        """How it is now, in figures; nothing while the database is away."""
+        return self._service.vitals if self._service is not None else {}
 
     def promote(self, dead: Collection[UUID] = (), apart: Collection[str] = ()) -> None:
         """From stand-by to active: take the leases of those that are known to have died, at once.
@@ -185,10 +191,12 @@ class Daemon:
                 with anyio.CancelScope() as self._connecting:
                     service = await self._connect(stack)
                 if service is not None:
+                    self._service = service
                     on_ready = partial(self._say_ready, task_status)
                     await service.run(self._stopping, on_ready, self._options.shutdown_grace_seconds)
         except* RunbellError as errors:
             failure = errors
+        self._service = None
         while isinstance(failure, BaseExceptionGroup):
             failure = failure.exceptions[0]
         return failure if isinstance(failure, RunbellError) else None

@@ -7,6 +7,7 @@ import os
 import selectors
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -32,9 +33,13 @@ class _Stream:
 
 
 class Relay:
-    """`with Relay() as relay`: everything that was added is passed on until it ends."""
+    """`with Relay() as relay`: everything that was added is passed on until it ends.
 
-    def __init__(self) -> None:
+    `keep` is given whole lines as they are passed on, in the relay's thread.
+    """
+
+    def __init__(self, keep: Callable[[bytes], None] | None = None) -> None:
+        self._keep = keep
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = os.pipe()
         self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
@@ -120,6 +125,8 @@ class Relay:
             return
         lines = bytes(memoryview(stream.rest)[:end])
         del stream.rest[:end]
+        if self._keep is not None:
+            self._keep(lines)
         self._writing_since = time.monotonic()
         # A reader that has gone away or a full disk stops nobody.
         with suppress(OSError):

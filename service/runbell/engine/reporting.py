@@ -26,10 +26,14 @@ class _Window:
 
 
 class Reporter:
-    """Tells the log and the measures of each settled evaluation."""
+    """Tells the log and the measures of each settled evaluation.
+
+    Attributes:
+        measures: who takes the measurements.
+    """
 
     def __init__(self, measures: Measures) -> None:
-        self._measures = measures
+        self.measures = measures
         self._windows: dict[str, _Window] = {}
 
     def settled(self, sensor_name: str, evaluation: Evaluation, request_ids: Sequence[int]) -> None:
@@ -40,9 +44,9 @@ class Reporter:
         lag = time.time() - evaluation.event.recorded_at
         # A row put in by hand may say that it was recorded at the end of time.
         lag = lag if math.isfinite(lag) else 0.0
-        self._measures.evaluated(sensor_name, conclusion.outcome)
+        self.measures.evaluated(sensor_name, conclusion.outcome)
         if request_ids:
-            self._measures.requested(lag)
+            self.measures.requested(lag)
         if conclusion.outcome != "failed" and not log.is_enabled_for(logging.INFO):
             return
         if conclusion.outcome in {"acted", "skipped"} and self._fold(sensor_name, conclusion.outcome):

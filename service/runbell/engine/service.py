@@ -76,7 +76,9 @@ class Service:
             handover=self._handover,
             watcher=self._watcher,
         )
-        self._tail = Tail(sessions.reading, sleep, listener, lambda held: self._backlog.start([held]))
+        self._tail = Tail(
+            sessions.reading, sleep, listener, lambda held: self._backlog.start([held]), reporter.measures
+        )
 
     async def run(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
         """Serve until `stopping` is set, then drain.
@@ -96,12 +98,18 @@ class Service:
             await self._drain(grace_seconds)
             self._tasks.cancel_scope.cancel()
 
+    @property
+    def vitals(self) -> dict[str, float]:
+        """How it is now: leases held, connections of the pool in use and idle."""
+        idle = self._pool.get_idle_size()
+        return {"leases": len(self._term.leases), "pool_used": self._pool.get_size() - idle, "pool_idle": idle}
+
     def _doubt(self, sensor_name: str) -> None:
         self._tenure.look(sensor_name)
 
     async def _begin(self, readers: TaskGroup) -> None:
         """Take the leases and start everything; nothing committed from here on is missed."""
-        self._backlog = Backlog(readers, self._pool, self._committer, self._tail.join)
+        self._backlog = Backlog(readers, self._pool, self._committer, self._tail.join, self._reporter.measures)
         self._term.on_drop = self._tail.leave
         await self._tenure.begin()
         for task in (self._committer.run, self._reporter.run, self._write_lazy_places):

@@ -15,6 +15,7 @@ from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Head
 from runbell.core.routing import Routes
 from runbell.engine.listener import Listener
+from runbell.engine.measures import Measures
 from runbell.engine.term import Held, by_place
 from runbell.store.bell import Sleep
 from runbell.store.connections import Connection, Session
@@ -43,8 +44,10 @@ class Tail:
         sleep: Sleep | None,
         listener: Listener,
         on_full: Callable[[Held], None],
+        measures: Measures,
     ) -> None:
         self._session = session
+        self._measures = measures
         # Without notifications nobody can be rung awake, so there is no sleep.
         self._sleep = sleep
         self._listener = listener
@@ -108,6 +111,7 @@ class Tail:
         """Move the tail's place and hand over what it moved over, without a moment between the two."""
         self.head.place = page.end
         self.passed_rows |= page.passed_rows
+        self._measures.read(page.events)
         for held in hand_out(page, self._joined, self._current_routes()):
             if held.full:
                 self.leave(held)
@@ -161,6 +165,7 @@ class Tail:
             await sleep.wake()
         else:
             self._unrung = not await self._rung.wait(SLOW_READ_SECONDS)
+            self._measures.woke(rung=not self._unrung)
 
     async def _pause(self) -> None:
         await self._rung.wait(self._poll)

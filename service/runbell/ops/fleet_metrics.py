@@ -1,27 +1,37 @@
 """Adds up what the worker processes have counted, those that have ended included: a counter never falls."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, MutableSequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableSequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from runbell.ops.metrics import BUCKETS, OUTCOMES, Counts
+from runbell.ops.histograms import Histogram
+from runbell.ops.metrics import OUTCOMES, STAGES, Counts
+
+# Of the vitals of several processes it is not the sum that counts, but the worst.
+WORST = {"loop_delay"}
 
 
 class Snapshot(msgspec.Struct):
-    """What a worker says of its counts."""
+    """What a worker says of its counts. Of each stage: its buckets and the sum of the seconds."""
 
-    evaluations: list[tuple[str, str, int]]
-    latencies: list[int]
-    latency_sum: float
-    abandoned_threads: int = 0
+    evaluations: list[tuple[str, str, int]] = []
+    seconds: dict[str, float] = {}
+    stages: dict[str, tuple[list[int], float]] = {}
+    counted: dict[str, int] = {}
+    vitals: dict[str, float] = {}
 
 
-def packed(counts: Counts) -> Snapshot:
+def packed(counts: Counts, vitals: Mapping[str, float]) -> Snapshot:
     """The counts of this process, for another; what is zero is left out."""
-    evaluations = [(*labels, count) for labels, count in counts.evaluations.items() if count]
-    return Snapshot(evaluations, list(counts.latencies), counts.latency_sum, counts.abandoned_threads)
+    return Snapshot(
+        [(*labels, count) for labels, count in counts.evaluations.items() if count],
+        {sensor: seconds for sensor, seconds in counts.seconds.items() if seconds},
+        {stage: (found.counts, found.total_seconds) for stage, found in counts.stages.items()},
+        dict(counts.counted),
+        dict(vitals),
+    )
 
 
 @dataclass(slots=True)
@@ -34,7 +44,7 @@ class FleetMetrics:
 
     Example:
         >>> metrics = FleetMetrics(["alert"])
-        >>> metrics.counted(1, msgspec.json.encode(Snapshot([("alert", "acted", 2)], [0] * 18, 0.0)))
+        >>> metrics.counted(1, msgspec.json.encode(Snapshot([("alert", "acted", 2)])))
         >>> metrics.ended(1)
         >>> metrics.counts().evaluations["alert", "acted"]
         2
@@ -53,28 +63,42 @@ class FleetMetrics:
     def counted(self, worker: int, said: bytes | msgspec.Raw) -> None:
         """A worker has said what it has counted since it began."""
         found = msgspec.json.decode(said, type=Snapshot)
-        evaluations = {(sensor, outcome): count for sensor, outcome, count in found.evaluations}
-        self._live[worker] = Counts(evaluations, tuple(found.latencies), found.latency_sum, found.abandoned_threads)
+        self._live[worker] = Counts(
+            {(sensor, outcome): count for sensor, outcome, count in found.evaluations},
+            found.seconds,
+            {stage: Histogram(*said) for stage, said in found.stages.items()},
+            found.counted,
+            found.vitals,
+        )
 
     def ended(self, worker: int) -> None:
-        """A worker has ended: what it has counted remains, its threads do not."""
+        """A worker has ended: what it has counted remains, how it was does not."""
         last = self._live.pop(worker, None)
         if last is not None:
-            self._past = _sum((self._past, replace(last, abandoned_threads=0)))
+            self._past = _sum((self._past, replace(last, vitals={})))
 
     def counts(self) -> Counts:
         """What is known of all."""
         known = {(name, outcome): 0 for name in self.sensor_names for outcome in OUTCOMES}
         added = _sum((self._past, *self._live.values()))
-        return replace(added, evaluations={**known, **added.evaluations})
+        seconds = {**dict.fromkeys(self.sensor_names, 0.0), **added.seconds}
+        return replace(added, evaluations={**known, **added.evaluations}, seconds=seconds)
 
 
 def _sum(parts: Iterable[Counts]) -> Counts:
     evaluations: Counter[tuple[str, str]] = Counter()
-    latencies, latency_sum, abandoned = [0] * (len(BUCKETS) + 1), 0.0, 0
+    counted: Counter[str] = Counter()
+    seconds: dict[str, float] = {}
+    vitals: dict[str, float] = {}
+    stages = {stage: Histogram() for stage in STAGES}
     for part in parts:
         evaluations.update(part.evaluations)
-        latencies = [one + more for one, more in zip(latencies, part.latencies, strict=True)]
-        latency_sum += part.latency_sum
-        abandoned += part.abandoned_threads
-    return Counts(dict(evaluations), tuple(latencies), latency_sum, abandoned)
+        counted.update(part.counted)
+        for sensor, taken in part.seconds.items():
+            seconds[sensor] = seconds.get(sensor, 0.0) + taken
+        for stage, found in part.stages.items():
+            stages[stage].add(found.counts, found.total_seconds)
+        for name, value in part.vitals.items():
+            before = vitals.get(name, 0.0)
+            vitals[name] = max(before, value) if name in WORST else before + value
+    return Counts(evaluations, seconds, stages, counted, vitals)

@@ -1,6 +1,7 @@
 """Answers health checks and scrapes over HTTP, on the daemon's own event loop: who gets an answer knows that it turns.
 
 `/healthz`: the process lives. `/readyz`: it holds its connections and has deployed its sensors. `/metrics`: figures.
+Everything else is the console's.
 The socket is bound first, so that a taken port ends the start and health is answered while the database is away.
 """
 
@@ -16,7 +17,9 @@ import anyio.to_thread
 import structlog
 
 from runbell.core.errors import SettingsError
-from runbell.ops.metrics import Counting, write
+from runbell.ops.console.console import Console
+from runbell.ops.exposition import write
+from runbell.ops.metrics import Counting
 from runbell.ops.standing import StandingReader
 
 if TYPE_CHECKING:
@@ -59,7 +62,14 @@ def _why_not_bound(host: str, port: int, error: OSError | UnicodeError) -> str:
 class Http:
     """What is answered, and for how long."""
 
-    def __init__(self, why_not_ready: Callable[[], str | None], metrics: Counting, standing: StandingReader) -> None:
+    def __init__(
+        self,
+        why_not_ready: Callable[[], str | None],
+        metrics: Counting,
+        standing: StandingReader,
+        console: Console | None = None,
+    ) -> None:
+        self._console = console
         self._why_not_ready = why_not_ready
         self._metrics = metrics
         self._standing = standing
@@ -71,16 +81,17 @@ class Http:
             serve = await anyio.to_thread.run_sync(_load_server)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._standing.run)
-                await serve(self._app(), listening)
+                await serve(self._app(listening), listening)
         except Exception as error:
             log.exception("http_failed", error=str(error))
 
-    def _app(self) -> "Starlette":
+    def _app(self, listening: socket.socket) -> "Starlette":
         from starlette.applications import Starlette
         from starlette.routing import Route
 
         routes = (("/healthz", self._healthz), ("/readyz", self._readyz), ("/metrics", self._write_metrics))
-        return Starlette(routes=[Route(path, answer) for path, answer in routes])
+        console = self._console.routes(listening, self._standing) if self._console else []
+        return Starlette(routes=[*(Route(path, answer) for path, answer in routes), *console])
 
     async def _healthz(self, _: "Request") -> "Response":
         return _text("alive")

@@ -1,35 +1,39 @@
-"""Counts what the engine measures, and writes it out for Prometheus together with how sensors and requests stand.
+"""Counts what the engine measures, in plain arithmetic on the event loop; `exposition` writes it out for Prometheus."""
 
-Counting is plain arithmetic on the event loop, at a tenth of a microsecond: it happens for each evaluation. What is
-known of Prometheus begins when somebody scrapes, so that starting up does not load it.
-"""
-
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from runbell.core.events import RunEvent
+from runbell.core.progress import Evaluation
 from runbell.engine.measures import Measures
-from runbell.ops.standing import Standing
-
-if TYPE_CHECKING:
-    from prometheus_client import Metric
+from runbell.ops.histograms import Histogram, sampled
 
 OUTCOMES = ("requested", "acted", "skipped", "failed")
-# From what a quiet server does in a millisecond to an hour's backlog.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+# The way of an event as far as this process goes, and how long functions took.
+STAGES = ("seen", "evaluated", "request", "duration")
+COUNTED = ("reads", "woken by ring", "woken by clock", "database losses")
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What has been counted up to one moment, for a thread to write out."""
+    """What has been counted up to one moment, for a thread to write out.
 
-    evaluations: Mapping[tuple[str, str], int]
-    latencies: tuple[int, ...]
-    latency_sum: float
-    abandoned_threads: int = 0
+    Attributes:
+        evaluations: by sensor and outcome.
+        seconds: by sensor, what its functions have taken in all.
+        stages: by STAGES.
+        counted: by COUNTED.
+        vitals: how the processes are now.
+    """
+
+    evaluations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    stages: Mapping[str, Histogram] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict)
+    vitals: Mapping[str, float] = field(default_factory=dict)
 
 
 class Counting(Protocol):
@@ -53,18 +57,42 @@ class Metrics(Measures):
     Example:
         >>> metrics = Metrics(["alert"])
         >>> metrics.evaluated("alert", "acted")
-        >>> "runbell_evaluations_total{outcome=\\"acted\\",sensor=\\"alert\\"} 1.0" in metrics.text(Standing())
-        True
+        >>> metrics.counts().evaluations["alert", "acted"]
+        1
     """
 
     sensor_names: Iterable[str]
     _evaluations: dict[tuple[str, str], int] = field(init=False)
-    _latencies: list[int] = field(init=False, default_factory=lambda: [0] * (len(BUCKETS) + 1))
-    _latency_sum: float = field(init=False, default=0.0)
+    _seconds: dict[str, float] = field(init=False)
+    _stages: dict[str, Histogram] = field(init=False)
+    _counted: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         # From zero on: the first failure of a sensor would otherwise be no increase of anything.
         self._evaluations = {(name, outcome): 0 for name in self.sensor_names for outcome in OUTCOMES}
+        self._seconds = dict.fromkeys(self.sensor_names, 0.0)
+        self._stages = {stage: Histogram() for stage in STAGES}
+
+    def read(self, events: Sequence[RunEvent]) -> None:
+        """A read has found these."""
+        self._counted["reads"] += 1
+        if events:
+            now, seen = time.time(), self._stages["seen"]
+            for event, weight in sampled(events):
+                seen.observe(now - event.recorded_at, weight)
+
+    def woke(self, *, rung: bool) -> None:
+        """A reader that slept has woken."""
+        self._counted["woken by ring" if rung else "woken by clock"] += 1
+
+    def committed(self, sensor: str, evaluations: Sequence[Evaluation]) -> None:
+        """These were settled by one commit."""
+        now, since = time.time(), time.monotonic()
+        evaluated, duration = self._stages["evaluated"], self._stages["duration"]
+        for one, weight in sampled(evaluations):
+            evaluated.observe(now - one.event.recorded_at - (since - one.finished_at), weight)
+            duration.observe(one.duration_ms / 1000, weight)
+        self._seconds[sensor] = self._seconds.get(sensor, 0.0) + sum(one.duration_ms for one in evaluations) / 1000
 
     def evaluated(self, sensor: str, outcome: str) -> None:
         """An evaluation has been settled."""
@@ -73,104 +101,16 @@ class Metrics(Measures):
 
     def requested(self, latency_seconds: float) -> None:
         """The requests of an event have been committed, so long after its status change."""
-        # Another machine's clock, or a row put in by hand, may say anything, also infinity.
-        latency = latency_seconds if 0 <= latency_seconds < inf else 0.0
-        self._latencies[bisect_left(BUCKETS, latency)] += 1
-        self._latency_sum += latency
+        self._stages["request"].observe(latency_seconds)
+
+    def lost_database(self) -> None:
+        """The database went away."""
+        self._counted["database losses"] += 1
 
     async def refresh(self) -> None:
         """It is all counted here."""
 
     def counts(self) -> Counts:
         """What has been counted by now."""
-        return Counts(dict(self._evaluations), tuple(self._latencies), self._latency_sum)
-
-    def text(self, standing: Standing) -> str:
-        """Everything, as Prometheus reads it."""
-        return write(self.counts(), standing)
-
-
-def write(counts: Counts, standing: Standing) -> str:
-    """The text that a scrape gets. With thousands of sensors this takes its time: call it in a thread."""
-    from prometheus_client import CollectorRegistry, generate_latest
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Written(counts, standing))
-    return generate_latest(registry).decode()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Written:
-    """What a registry collects."""
-
-    counts: Counts
-    standing: Standing
-
-    def collect(self) -> "Iterator[Metric]":
-        yield from _of_sensors(self.standing)
-        yield _latency(self.counts)
-        yield _evaluations(self.counts)
-        yield _requests(self.standing)
-        yield _abandoned(self.counts)
-
-
-def _of_sensors(standing: Standing) -> "Iterator[Metric]":
-    from prometheus_client.core import GaugeMetricFamily
-
-    lag_seconds = GaugeMetricFamily(
-        "runbell_sensor_lag_seconds", "Age of the oldest status change that waits for the sensor.", labels=["sensor"]
-    )
-    lag_events = GaugeMetricFamily(
-        "runbell_sensor_lag_events",
-        "Status changes that wait for the sensor, up to a limit.",
-        labels=["sensor"],
-    )
-    dead = GaugeMetricFamily("runbell_dead_letters", "Evaluations of the sensor that were given up.", labels=["sensor"])
-    for sensor in standing.sensors:
-        labels = [sensor.sensor_name]
-        lag_seconds.add_metric(labels, sensor.lag_seconds)
-        lag_events.add_metric(labels, sensor.lag_events)
-        dead.add_metric(labels, sensor.dead)
-    yield from (lag_seconds, lag_events, dead)
-
-
-def _latency(counts: Counts) -> "Metric":
-    from prometheus_client.core import HistogramMetricFamily
-
-    bounds = [*map(str, BUCKETS), "+Inf"]
-    return HistogramMetricFamily(
-        "runbell_request_latency_seconds",
-        "From the commit of a status change to the commit of the runs that it led to.",
-        buckets=list(zip(bounds, accumulate(counts.latencies), strict=True)),
-        sum_value=counts.latency_sum,
-    )
-
-
-def _evaluations(counts: Counts) -> "Metric":
-    from prometheus_client.core import CounterMetricFamily
-
-    family = CounterMetricFamily(
-        "runbell_evaluations", "Evaluations that this process has settled.", labels=["sensor", "outcome"]
-    )
-    for labels, count in counts.evaluations.items():
-        family.add_metric(labels, count)
-    return family
-
-
-def _requests(standing: Standing) -> "Metric":
-    from prometheus_client.core import GaugeMetricFamily
-
-    family = GaugeMetricFamily("runbell_requests", "Run requests in each state.", labels=["state"])
-    for state, count in standing.requests.items():
-        family.add_metric([state], count)
-    return family
-
-
-def _abandoned(counts: Counts) -> "Metric":
-    from prometheus_client.core import GaugeMetricFamily
-
-    return GaugeMetricFamily(
-        "runbell_abandoned_threads",
-        "Threads in which a function runs on that took too long.",
-        value=counts.abandoned_threads,
-    )
+        stages = {stage: Histogram(list(found.counts), found.total_seconds) for stage, found in self._stages.items()}
+        return Counts(dict(self._evaluations), dict(self._seconds), stages, dict(self._counted))

@@ -8,26 +8,21 @@ from itertools import groupby
 from uuid import UUID, uuid4
 
 import anyio
-import anyio.to_thread
 import structlog
 
 from runbell.ops.masking import mask
-from runbell.ops.notifiers import Notifier, NotifyError, digests_of, read_notifiers
+from runbell.ops.notifiers import Notifier, digests_of, read_notifiers
 from runbell.ops.settings import Settings
+from runbell.ops.telling import FIRST_BACKOFF_SECONDS, NAMED, SEND_SECONDS, tell
+from runbell.ops.trouble_notices import TroubleNotices
 from runbell.store import connections
 from runbell.store.notices import Notice, claim_notices, settle_notices
 
 log = structlog.get_logger()
 LOOK_SECONDS = 15.0
-SEND_SECONDS = 60.0
 # Longer than sending may take: nobody else begins meanwhile.
 HOLD_SECONDS = 2 * SEND_SECONDS
 READ_SECONDS = 10.0
-# After a failure, quadrupling.
-FIRST_BACKOFF_SECONDS = 15.0
-LONGEST_BACKOFF_SECONDS = 3600.0
-# So many sensors stand in one message.
-NAMED = 20
 ERROR_CHARACTERS = 300
 
 
@@ -86,24 +81,13 @@ class Notices:
 
     async def _tell(self, notifier: Notifier, notices: Sequence[Notice], told: dict[str, float | None]) -> None:
         """Send one message; writes into `told` None, or after how many seconds it should be tried again."""
-        names = [notice.sensor_name for notice in notices]
-        failed = ""
-        try:
-            with anyio.fail_after(SEND_SECONDS):
-                await anyio.to_thread.run_sync(notifier.send, *message(notices), abandon_on_cancel=True)
-        except NotifyError as error:
-            failed = str(error)
-        except TimeoutError:
-            failed = f"no answer within {SEND_SECONDS:g} s"
-        facts = {"notifier": notifier.shown, "sensors": names[:NAMED], "count": len(names)}
-        if not failed:
-            told[notifier.digest] = None
-            log.info("notice_sent", **facts)
-            return
-        failures = max(notice.failures for notice in notices)
-        wait = min(self._first_backoff * 4.0 ** min(failures, 10), LONGEST_BACKOFF_SECONDS)
-        told[notifier.digest] = wait
-        log.warning("notice_failed", **facts, error=failed, retry_in=wait)
+        told[notifier.digest] = await tell(
+            notifier,
+            message(notices),
+            [notice.sensor_name for notice in notices],
+            failures=max(notice.failures for notice in notices),
+            first_backoff_seconds=self._first_backoff,
+        )
 
     async def _settle(self, claim: UUID, told: dict[str, float | None]) -> None:
         with anyio.fail_after(READ_SECONDS):
@@ -115,16 +99,22 @@ class Notices:
                 session.terminate()
 
 
-def notices_of(settings: Settings) -> Notices | None:
-    """What tells the operator, as the settings say; None if nobody is to be told.
+def notices_of(settings: Settings) -> list[Notices | TroubleNotices]:
+    """What tells the operator, as the settings say; nothing if nobody is to be told.
 
     Raises:
         SettingsError: one of the URLs cannot be understood.
     """
     notifiers = read_notifiers(settings.notify_urls)
     if not notifiers:
-        return None
-    return Notices(settings.database_url, notifiers, repeat_seconds=settings.notify_interval_seconds)
+        return []
+    repeat = settings.notify_interval_seconds
+    return [
+        Notices(settings.database_url, notifiers, repeat_seconds=repeat),
+        TroubleNotices(
+            settings.database_url, notifiers, after_seconds=settings.notify_after_seconds, repeat_seconds=repeat
+        ),
+    ]
 
 
 def message(notices: Sequence[Notice]) -> tuple[str, str]:

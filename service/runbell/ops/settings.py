@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     http_port: int | None = Field(
         None, ge=0, le=65_535, description="a port from 0 to 65535 (0: any free one; unset: no http)"
     )
+    http_token: str | None = Field(None, repr=False, description="a secret of 16 or more characters")
+    http_token_file: str | None = Field(None, description="the path of a file that holds the token")
     shutdown_grace_seconds: Seconds = Field(10.0, description="a number of seconds, zero or more")
     sensor_timeout_seconds: Seconds = Field(60.0, gt=0, description="a number of seconds above zero")
     code_location: str | None = Field(None, description="the name of a code location")
@@ -131,6 +133,10 @@ class Settings(BaseSettings):
     # As text: what is wrong with it is said without showing it, by whoever reads it.
     notify_urls: str | None = Field(None, repr=False, description="URLs of Apprise with spaces between them")
     notify_interval_seconds: Seconds = Field(86_400.0, ge=60, description="a number of seconds, 60 or more")
+    notify_after_seconds: Seconds = Field(60.0, gt=0, description="a number of seconds above zero")
+    # As text, for the same reason.
+    heartbeat_url: str | None = Field(None, repr=False, description="a URL of http or https")
+    heartbeat_interval_seconds: Seconds = Field(60.0, ge=1, description="a number of seconds, one or more")
 
 
 def read_settings(*, needs_database: bool = True, **flags: object) -> Settings:

@@ -1,7 +1,10 @@
 """Reads how sensors and requests stand, for scrapes: never often, never for long, kept while the database is away."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -9,8 +12,11 @@ import structlog
 
 from runbell.core.errors import RunbellError
 from runbell.engine.doorbell import Doorbell
+from runbell.ops.histograms import BUCKETS, Histogram
 from runbell.store import connections
-from runbell.store.overview import SensorState, count_run_requests, read_sensor_states
+from runbell.store.launches import count_launches, read_queue_age
+from runbell.store.listings import Listed
+from runbell.store.overview import SensorState, count_run_requests, list_daemons, read_sensor_states
 
 log = structlog.get_logger()
 # However often somebody scrapes: so long lies between two reads, and so many times as long as a read took.
@@ -21,12 +27,40 @@ SCRAPE_WAITS_SECONDS = 2.0
 READ_SECONDS = 10.0
 
 
+class Stalled(Protocol):
+    """Something that does not move: what is seen, what to do about it, and the sensor if it is about one alone."""
+
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+    @property
+    def sensor_name(self) -> str | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How sensors and requests stood when they were read; empty when they never could be."""
+    """How sensors and requests stood when they were read; empty when they never could be.
+
+    Attributes:
+        sensors: those of this process.
+        everyone: all that the database knows.
+        read_at: when, in seconds since 1970; None: never.
+        failure: why it could not be read since then.
+        queue_age_seconds: how long the oldest request has been there for a launcher to take.
+        launches: how long launching took, of all that was launched since the first read.
+        stalls: what does not move, and why.
+    """
 
     sensors: Sequence[SensorState] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
+    everyone: Sequence[SensorState] = ()
+    daemons: Sequence[Listed] = ()
+    read_at: float | None = None
+    failure: str | None = None
+    queue_age_seconds: float = 0.0
+    launches: Histogram = field(default_factory=Histogram)
+    stalls: Sequence[Stalled] = ()
 
 
 class StandingReader:
@@ -43,7 +77,7 @@ class StandingReader:
         self._asked = Doorbell()
         self._done = anyio.Event()
         self._next_read = 0.0
-        self._failing = False
+        self._launched_until: datetime | None = None
         self.last = Standing()
 
     async def current(self) -> Standing:
@@ -70,17 +104,34 @@ class StandingReader:
             # On an event loop and a thread of its own: with a thousand sensors, working out who waits for which event
             # takes longer than anybody should wait here. A thread that is abandoned ends with its own deadline.
             self.last = await anyio.to_thread.run_sync(anyio.run, self._read, abandon_on_cancel=True)
-            self._failing = False
         except (RunbellError, TimeoutError) as error:
-            if not self._failing:
-                log.warning("metrics_not_read", error=str(error) or "the database takes too long")
-            self._failing = True
+            reason = str(error) or "the database takes too long"
+            if self.last.failure is None:
+                log.warning("metrics_not_read", error=reason)
+            self.last = replace(self.last, failure=reason)
 
     async def _read(self) -> Standing:
         with anyio.fail_after(READ_SECONDS):
             session = await connections.connect(self._url, role="metrics")
             try:
                 states = await read_sensor_states(session)
-                return Standing([s for s in states if s.sensor_name in self._names], await count_run_requests(session))
+                return Standing(
+                    sensors=[s for s in states if s.sensor_name in self._names],
+                    requests=await count_run_requests(session),
+                    everyone=states,
+                    daemons=await list_daemons(session),
+                    queue_age_seconds=await read_queue_age(session),
+                    launches=await self._count_launches(session),
+                    read_at=time.time(),
+                )
             finally:
                 session.terminate()
+
+    async def _count_launches(self, session: connections.Session) -> Histogram:
+        """What was counted before, and what has been launched since then."""
+        found = await count_launches(session, self._launched_until, BUCKETS)
+        self._launched_until = found.until
+        before = self.last.launches
+        launches = Histogram(list(before.counts), before.total_seconds)
+        launches.add(found.counts, found.seconds)
+        return launches

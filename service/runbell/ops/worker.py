@@ -39,7 +39,6 @@ from runbell.engine.channel import (
     Message,
     Promote,
     Promoted,
-    Readiness,
     Ready,
     RelieveMe,
     SetApart,
@@ -50,11 +49,12 @@ from runbell.engine.markers import BYTES, STEPS, Markers
 from runbell.ops import logs, schema
 from runbell.ops.daemon_options import daemon_options
 from runbell.ops.fleet_metrics import packed
+from runbell.ops.lateness import Lateness
 from runbell.ops.loading import LoadedSensors, load_sensors
 from runbell.ops.masking import mask
-from runbell.ops.metrics import Metrics
 from runbell.ops.sentences import BUG, exit_code, known_error, sentence
 from runbell.ops.url_files import received_urls
+from runbell.ops.worker_metrics import WorkerMetrics
 
 if TYPE_CHECKING:
     from runbell.ops.settings import Settings
@@ -66,23 +66,6 @@ LOOK_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
 # New objects before a collection: a page of events in flight makes 10,000, which all live until they are settled.
 GARBAGE = (20_000, 20, 50)
-
-
-class WorkerMetrics(Metrics):
-    """Counts, and says at once when the database is gone: before the log does."""
-
-    channel: Channel | None = None
-    said_ready: bool = True
-
-    def lost_database(self) -> None:
-        """The database went away."""
-        self.say(ready=False)
-
-    def say(self, *, ready: bool) -> None:
-        """Tell the supervisor, if that is new."""
-        if ready is not self.said_ready and self.channel is not None:
-            self.said_ready = ready
-            self.channel.send(Readiness(ready))
 
 
 @dataclass(slots=True)
@@ -100,6 +83,7 @@ class Worker:
     standing_by: bool
     opening: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     stopping: bool = False
+    lateness: Lateness = field(default_factory=Lateness)
     _started: bool = False
     _look_at: float = 0.0
     _steps: int = 0
@@ -153,8 +137,9 @@ class Worker:
         by_sensor: Counter[str] = Counter()
         for (sensor, _), count in counts.evaluations.items():
             by_sensor[sensor] += count
-        snapshot = packed(counts)
-        snapshot.abandoned_threads = self.calls.abandoned
+        worst = self.lateness.worst(asyncio.get_running_loop().time())
+        vitals = {"abandoned_threads": self.calls.abandoned, "loop_delay": worst}
+        snapshot = packed(counts, self.daemon.vitals | vitals)
         raw = msgspec.Raw(msgspec.json.encode(snapshot))
         self.channel.send(Counted(raw, {sensor: count for sensor, count in by_sensor.items() if count}))
 
@@ -164,6 +149,8 @@ class Worker:
 
     def _beat(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._next_beat is not None:
+            self.lateness.note(loop.time() - self._next_beat.when(), loop.time())
         self._markers.beat()
         if loop.time() >= self._look_at:
             self._look_at = loop.time() + LOOK_SECONDS

@@ -26,6 +26,9 @@ class SensorState:
         lag_seconds: the age of the oldest of them; zero when there is none.
         retrying: evaluations that its place has passed and that wait, or are being called.
         dead: its dead letters.
+        active: what its state comes to.
+        owned: a live daemon holds its lease.
+        failing_seconds: the age of the oldest evaluation that has failed and waits for its next call.
     """
 
     sensor_name: str
@@ -37,6 +40,9 @@ class SensorState:
     dead: int
     last_outcome: str | None
     last_evaluated_at: str | None
+    active: bool = True
+    owned: bool = True
+    failing_seconds: float = 0.0
     lag_events: int = field(default=0)
     lag_seconds: float = field(default=0.0)
 
@@ -99,6 +105,9 @@ def _state_of(row: asyncpg.Record) -> SensorState:
         dead=row["dead"],
         last_outcome=row["last_outcome"],
         last_evaluated_at=row["last_evaluated_at"],
+        active=row["active"],
+        owned=row["owned"],
+        failing_seconds=row["failing_seconds"],
     )
 
 

@@ -3,7 +3,9 @@
 import os
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,6 +18,8 @@ from runbell.engine.relay import Relay
 from runbell.engine.supervisor import Listeners, Supervisor
 from runbell.engine.workers import Launch
 from runbell.ops import logs
+from runbell.ops.console.console import Console, console_of
+from runbell.ops.dead_man import DeadMan, check_heartbeat_url
 from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
@@ -24,6 +28,7 @@ from runbell.ops.serving_launcher import ServingLauncher, launcher_beside
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
 from runbell.ops.standing import StandingReader
+from runbell.ops.trouble_notices import TroubleNotices
 
 log = structlog.get_logger()
 # With the module path of this process less the current folder: a file there must not stand in for a library.
@@ -46,6 +51,8 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     log_level: Annotated[str | None, _option("LOG_LEVEL")] = None,
     http_host: Annotated[str | None, _option("HTTP_HOST")] = None,
     http_port: Annotated[str | None, _option("HTTP_PORT")] = None,
+    http_token: Annotated[str | None, _option("HTTP_TOKEN")] = None,
+    http_token_file: Annotated[str | None, _option("HTTP_TOKEN_FILE")] = None,
     shutdown_grace_seconds: Annotated[str | None, _option("SHUTDOWN_GRACE_SECONDS")] = None,
     sensor_timeout_seconds: Annotated[str | None, _option("SENSOR_TIMEOUT_SECONDS")] = None,
     code_location: Annotated[str | None, _option("CODE_LOCATION")] = None,
@@ -59,6 +66,9 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     retry_backoff_seconds: Annotated[str | None, _option("RETRY_BACKOFF_SECONDS")] = None,
     notify_urls: Annotated[str | None, _option("NOTIFY_URLS")] = None,
     notify_interval_seconds: Annotated[str | None, _option("NOTIFY_INTERVAL_SECONDS")] = None,
+    notify_after_seconds: Annotated[str | None, _option("NOTIFY_AFTER_SECONDS")] = None,
+    heartbeat_url: Annotated[str | None, _option("HEARTBEAT_URL")] = None,
+    heartbeat_interval_seconds: Annotated[str | None, _option("HEARTBEAT_INTERVAL_SECONDS")] = None,
     launch: Annotated[str | None, _option("LAUNCH")] = None,
     launch_source: Annotated[str | None, _option("LAUNCH_SOURCE")] = None,
     launch_concurrent: Annotated[str | None, _option("LAUNCH_CONCURRENT")] = None,
@@ -69,19 +79,20 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
 ) -> None:
     """Answer run status changes until told to stop."""
-    _serve_as_told(dict(locals()))
+    raise typer.Exit(_serve_as_told(dict(locals())))
 
 
-def _serve_as_told(flags: dict[str, Any]) -> None:
+def _serve_as_told(flags: Mapping[str, Any]) -> int:
+    """Serve with these flags; gives the exit code."""
     with explained():
         served = _serve(read_settings(**flags))
     served.say_end()
-    raise typer.Exit(served.code)
+    return served.code
 
 
 def _serve(settings: Settings) -> "Served":
-    notices = notices_of(settings)
-    beside = launcher_beside(settings)
+    beside = Beside(notices_of(settings), console_of(settings), launcher_beside(settings))
+    check_heartbeat_url(settings.heartbeat_url)
     stdout = logs.keep_stdout()
     logs.configure(settings.log_format, settings.log_level, stdout)
     for variable, meant in unknown_variables().items():
@@ -90,9 +101,19 @@ def _serve(settings: Settings) -> "Served":
         listening = None
         if settings.http_port is not None:
             listening = stack.enter_context(bound(settings.http_host, settings.http_port))
-        served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices, beside)
+        relay = stack.enter_context(Relay(beside.console.log_lines.keep if listening else None))
+        served = Served(settings, relay, stdout, listening, beside)
         anyio.run(served.run, backend_options={"use_uvloop": True})
     return served
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What runs beside the supervisor: who is told of trouble, the pages, and the launcher of `--launch`."""
+
+    notices: Sequence[Notices | TroubleNotices]
+    console: Console
+    launcher: ServingLauncher | None
 
 
 class Served:
@@ -104,14 +125,14 @@ class Served:
         relay: Relay,
         stdout: int,
         listening: socket.socket | None,
-        notices: Notices | None,
-        beside: ServingLauncher | None,
+        beside: Beside,
     ) -> None:
         self._settings = settings
+        self._console = beside.console
         self._listening = listening
         self._metrics = FleetMetrics()
-        self._notices = notices
-        self._launcher = beside
+        self._notices = beside.notices
+        self._launcher = beside.launcher
         self._started: Ready | None = None
         self._forced = False
         launch = Launch(
@@ -147,10 +168,14 @@ class Served:
         async with stop_signals(grace) as stop, anyio.create_task_group() as tasks:
             if self._listening:
                 standing = StandingReader(self._settings.database_url, self._metrics.sensor_names)
-                http = Http(partial(self._why_not_ready, stop), self._metrics, standing)
+                http = Http(partial(self._why_not_ready, stop), self._metrics, standing, self._console)
                 tasks.start_soon(http.run, self._listening)
-            if self._notices:
-                tasks.start_soon(self._notices.run)
+            for notices in self._notices:
+                tasks.start_soon(notices.run)
+            if self._settings.heartbeat_url:
+                interval = self._settings.heartbeat_interval_seconds
+                alive = DeadMan(self._settings.heartbeat_url, interval, lambda: self._why_not_ready(stop) is None)
+                tasks.start_soon(alive.run)
             tasks.start_soon(self._stop_when_asked, stop)
             async with anyio.create_task_group() as launching:
                 if self._launcher:

@@ -4,7 +4,8 @@ WITH waiting AS (
     SELECT
         v.sensor_name,
         count(*) FILTER (WHERE v.state <> 'dead') AS retrying,
-        count(*) FILTER (WHERE v.state = 'dead') AS dead
+        count(*) FILTER (WHERE v.state = 'dead') AS dead,
+        min(v.created_at) FILTER (WHERE v.state = 'retry' AND v.error IS NOT NULL) AS failing_since
     FROM runbell.evaluations AS v
     GROUP BY v.sensor_name
 )
@@ -18,6 +19,12 @@ SELECT
         ) AS orphaned,
     s.filter::text AS filter,
     s.former_filter::text AS former_filter,
+    s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active,
+    EXISTS (SELECT FROM runbell.daemons AS d WHERE d.daemon_id = s.lease_holder) AS owned,
+    CASE
+        WHEN isfinite(w.failing_since) THEN greatest(extract(EPOCH FROM clock_timestamp() - w.failing_since), 0)
+        ELSE 0
+    END::double precision AS failing_seconds,
     coalesce(w.retrying, 0) AS retrying,
     coalesce(w.dead, 0) AS dead,
     s.last_outcome,
