@@ -38,6 +38,7 @@ DECIDED_BY_CLOCK = {
     "list_dead_letters.sql": "which dead letters an operator's `--older-than` means",
     "read_events_by_id.sql": "for how long a failing evaluation has been tried, and so when it becomes a dead letter",
     "read_recent_ticks.sql": "which ticks a summary shows",
+    "110_is_key_free.sql": "when a run key that is taken for a time is free: a jump shortens or prolongs that time",
     "122_capture_dagster_run.sql": "whether a slow capture leaves details to be read later",
     "132_capture_table_row.sql": "whether a slow capture leaves details to be read later",
     "133_capture_table_rows.sql": "whether a slow capture leaves details to be read later",

@@ -21,6 +21,7 @@ DYNAMIC = {
     "next_dagster_watermark": "the schema, as %I",
     "close_dagster_gaps": "the schema, as %I",
     "read_dagster_step_failures": "the schema, as %I",
+    "read_retry_tag": "the schema, as %1$I",
     "note_table_runs": "table and columns as %I, the map of statuses as %L",
     "close_table_gaps": "table and columns as %I, the map of statuses as %L, the age of a transaction as a number",
     "capture_table_row": "columns as %I, the map of statuses as %L",
