@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from runbell import DagsterEventType, NotHereError, RunbellError, build_run_status_sensor_context
-from runbell.core.instances import REASONS
+from runbell.core.instances import REASONS, Instance
 from runbell.core.run_queries import MOST_RUNS, RunsFilter, RunsQuery, read_query
 from runbell.core.runs import RunFacts
 
@@ -149,3 +149,10 @@ def test_events_that_nobody_records_are_refused_not_answered_with_none():
 def test_what_dagster_alone_knows_says_so_in_one_sentence(name):
     with pytest.raises(NotHereError, match=rf"^context\.instance\.{name} is not here: \w.+[\w)]$"):
         getattr(asked().instance, name)("r1")
+
+
+def test_dagsters_ways_to_an_instance_name_ours():
+    with pytest.raises(NotHereError, match=r"use context\.instance"):
+        Instance.get()
+    with pytest.raises(NotHereError, match=r"runbell\.testing\.evaluate"):
+        Instance.ephemeral()

@@ -1,7 +1,10 @@
 """Statuses and types of events are equal to Dagster's own, in both directions, and nothing of Dagster is imported."""
 
+import copy
 import pickle
+import sys
 from enum import Enum
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,3 +59,20 @@ def test_an_event_type_has_dagsters_name_and_its_stored_value():
     )
     assert DagsterEventType.PIPELINE_FAILURE is DagsterEventType.RUN_FAILURE
     assert str(DagsterEventType.RUN_FAILURE) == "DagsterEventType.RUN_FAILURE"
+
+
+@pytest.mark.parametrize("ours", [DagsterRunStatus.SUCCESS, DagsterEventType.RUN_FAILURE, DefaultSensorStatus.RUNNING])
+def test_where_dagster_is_loaded_its_checks_of_types_take_ours(monkeypatch, ours):
+    loaded = SimpleNamespace(DagsterRunStatus=Statuses, DagsterEventType=EventTypes, DefaultSensorStatus=Defaults)
+    own = type(ours)
+
+    monkeypatch.setitem(sys.modules, "dagster", loaded)
+    assert isinstance(ours, getattr(loaded, own.__name__))
+    assert isinstance(ours, own)
+    assert pickle.loads(pickle.dumps(ours)) is copy.deepcopy(ours) is ours
+
+    for partly in (SimpleNamespace(), None):
+        monkeypatch.setitem(sys.modules, "dagster", partly)
+        assert not isinstance(ours, getattr(loaded, own.__name__))
+        assert isinstance(ours, own)
+        assert ours.__class__ is own

@@ -70,3 +70,33 @@ def test_selectors_take_dagsters_arguments(name):
     assert rb.run_status_sensor("SUCCESS", "it", monitored_jobs=[made])(lambda context: None).jobs == (
         rb.run_status_sensor("SUCCESS", "it", monitored_jobs=[ours(**given)])(lambda context: None).jobs
     )
+
+
+def test_dagsters_own_objects_take_our_members():
+    filters = rb.RunsFilter(job_name="etl", statuses=[rb.DagsterRunStatus.FAILURE])
+    run = rb.DagsterRun(job_name="etl", run_id="r1", status=rb.DagsterRunStatus.FAILURE)
+    event = rb.DagsterEvent(event_type_value=rb.DagsterEventType.RUN_FAILURE.value, job_name="etl", message="no")
+
+    assert isinstance(filters, dg.RunsFilter)
+    assert isinstance(run, dg.DagsterRun)
+    assert event.event_type == rb.DagsterEventType.RUN_FAILURE
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_run(run)
+        (found,) = instance.get_runs(filters=filters)
+        assert found.status == rb.DagsterRunStatus.FAILURE
+        assert instance.get_runs(dg.RunsFilter(statuses=[rb.DagsterRunStatus.QUEUED])) == []
+        instance.report_run_failed(run, message="no")
+        (entry,) = instance.all_logs("r1", of_type=rb.DagsterEventType.RUN_FAILURE)
+        assert entry.dagster_event.event_type == rb.DagsterEventType.RUN_FAILURE
+        kinds = {rb.DagsterEventType.RUN_FAILURE, rb.DagsterEventType.STEP_FAILURE}
+        assert len(instance.get_records_for_run("r1", of_type=kinds).records) == 1
+        assert len(instance.fetch_run_status_changes(rb.DagsterEventType.RUN_FAILURE, limit=5).records) == 1
+
+
+def test_dagsters_own_decorators_take_our_members():
+    @dg.run_status_sensor(
+        run_status=rb.DagsterRunStatus.SUCCESS, default_status=rb.DefaultSensorStatus.RUNNING, name="theirs"
+    )
+    def theirs(context): ...
+
+    assert theirs.default_status == rb.DefaultSensorStatus.RUNNING

@@ -59,6 +59,9 @@ class DagsterEvent(Record):
     pid = None
     step_kind_value = None
 
+    _tags: str | None = None
+    _first_step: Callable[[], Any] | None = None
+
     def __init__(
         self,
         event_type_value: str,
@@ -71,7 +74,6 @@ class DagsterEvent(Record):
         error: str | None = None,
         **fields: Any,
     ) -> None:
-        self._refuse_unknown(fields)
         self.event_type_value = event_type_value
         self.job_name = job_name
         self.run_id = run_id
@@ -79,9 +81,9 @@ class DagsterEvent(Record):
         self.step_key = step_key
         self.timestamp = timestamp
         self._error = error
-        self._tags: str | None = None
-        self._first_step: Callable[[], Any] | None = None
-        self.__dict__.update(fields)
+        if fields:
+            self._refuse_unknown(fields)
+            self.__dict__.update(fields)
 
     def __repr__(self) -> str:
         return (
@@ -192,7 +194,8 @@ def status_change(event: RunEvent, first_step: Callable[[], Any] | None = None) 
         error=event.error,
         timestamp=event.recorded_at,
     )
-    made.__dict__.update(_tags=event.tags, _first_step=first_step)
+    made.__dict__["_tags"] = event.tags
+    made.__dict__["_first_step"] = first_step
     return made
 
 

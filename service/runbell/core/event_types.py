@@ -2,11 +2,11 @@
 
 from enum import Enum
 
-from runbell.core.members import NamedText
+from runbell.core.members import NamedText, SharedMember
 
 
-class DagsterEventType(str, Enum):  # noqa: UP042 - str() gives DagsterEventType.RUN_FAILURE, as Dagster's does
-    """The type of an event, as in Dagster. Text, and so equal to Dagster's own member and to its stored name.
+class DagsterEventType(SharedMember, str, Enum):  # noqa: UP042 - str() gives DagsterEventType.RUN_FAILURE
+    """The type of an event, as in Dagster: equal to Dagster's own member and to its stored name.
 
     Example:
         >>> DagsterEventType("PIPELINE_FAILURE") is DagsterEventType.RUN_FAILURE

@@ -212,6 +212,27 @@ class Instance:
         """
         return [record.event_log_entry for record in self.get_records_for_run(run_id, None, of_type).records]
 
+    @staticmethod
+    def get() -> NoReturn:
+        """Dagster's own way to its instance.
+
+        Raises:
+            NotHereError: always; it names the way that there is here.
+        """
+        raise NotHereError("DagsterInstance.get() is not here: Dagster is not installed; use context.instance")
+
+    @staticmethod
+    def ephemeral() -> NoReturn:
+        """Dagster's instance for tests.
+
+        Raises:
+            NotHereError: always; it names the way that there is here.
+        """
+        raise NotHereError(
+            "DagsterInstance.ephemeral() is not here: Dagster is not installed; runbell.testing.evaluate(sensor,"
+            " job_name=..., status=...) tests a sensor without it"
+        )
+
     def __getattr__(self, name: str) -> NoReturn:
         reason = REASONS.get(name, f"it answers {ANSWERED}")
         raise NotHereError(f"context.instance.{name} is not here: {reason}")

@@ -1,12 +1,15 @@
 """Enum members that are equal to those of the same enum in Dagster, and text that answers like a member."""
 
+import sys
 from enum import Enum
+from typing import Any
 
 
 class SharedMember:
     """Mixed into an enum that Dagster has under the same name: members of equal value are equal, whoever made them.
 
     Dagster's own members leave a comparison with anything else to the other side, so this holds in both directions.
+    Where Dagster has been loaded, its enum is what `isinstance` finds: it checks arguments so before it takes them.
 
     Example:
         >>> class Colour(SharedMember, Enum):
@@ -31,6 +34,15 @@ class SharedMember:
     def __hash__(self) -> int:
         # As that of Dagster's members, which goes by their name: it is the value, too.
         return hash(self.value)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        own = type(self)
+        theirs: type = getattr(sys.modules.get("dagster"), own.__name__, own)
+        return theirs
+
+    def __reduce_ex__(self, _: object) -> tuple[Any, ...]:
+        return type(self), (self.value,)
 
     @classmethod
     def _missing_(cls, value: object) -> object:

@@ -109,15 +109,11 @@ class DagsterRun(Record):
     run_op_concurrency = None
     partitions_subset = None
 
-    # What Dagster's has not, and people look for.
-    code_location: str | None = None
-    source: str | None = None
-    create_timestamp: float | None = None
-    start_time: float | None = None
-    end_time: float | None = None
+    # Where it can be looked at, if a setting says so.
     url: str | None = None
 
-    _facts: RunFacts
+    # None for a run that was made by hand.
+    _facts: RunFacts | None = None
 
     def __init__(self, job_name: str, run_id: str = "a-run", **fields: Any) -> None:
         self._refuse_unknown(fields)
@@ -129,17 +125,12 @@ class DagsterRun(Record):
     @classmethod
     def of(cls, facts: RunFacts) -> "DagsterRun":
         """The run of which these facts are known; JSON is read when somebody looks at it."""
+        # One is made for every evaluation that looks at its run.
         run = cls.__new__(cls)
-        run.__dict__.update(
-            run_id=facts.run_id,
-            job_name=facts.job_name,
-            code_location=facts.code_location,
-            source=facts.source,
-            create_timestamp=facts.created_at,
-            start_time=facts.started_at,
-            end_time=facts.ended_at,
-            _facts=facts,
-        )
+        known = run.__dict__
+        known["_facts"] = facts
+        known["run_id"] = facts.run_id
+        known["job_name"] = facts.job_name
         return run
 
     def __repr__(self) -> str:
@@ -154,24 +145,52 @@ class DagsterRun(Record):
     def _compared(self) -> tuple[object, ...]:
         return (self.source, *self)
 
+    def _known(self, fact: str) -> Any:
+        return None if self._facts is None else getattr(self._facts, fact)
+
     @cached_property
     def status(self) -> DagsterRunStatus | NamedText:
         """A member of DagsterRunStatus; a status that is none of them as text with `.value` and `.name`."""
-        return read_status(self._facts.status)
+        return read_status(self._known("status"))
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        return read_tags(self._facts.tags, f"the tags of run {self.run_id}")
+        return read_tags(self._known("tags"), f"the tags of run {self.run_id}")
 
     @cached_property
     def run_config(self) -> dict[str, Any]:
-        return read_object(self._facts.run_config, f"the run config of run {self.run_id}")
+        return read_object(self._known("run_config"), f"the run config of run {self.run_id}")
+
+    # What Dagster's runs have not, and people look for; times are seconds since 1970.
+    @property
+    def source(self) -> str | None:
+        found: str | None = self._known("source")
+        return found
+
+    @property
+    def code_location(self) -> str | None:
+        found: str | None = self._known("code_location")
+        return found
+
+    @property
+    def create_timestamp(self) -> float | None:
+        found: float | None = self._known("created_at")
+        return found
+
+    @property
+    def start_time(self) -> float | None:
+        found: float | None = self._known("started_at")
+        return found
+
+    @property
+    def end_time(self) -> float | None:
+        found: float | None = self._known("ended_at")
+        return found
 
     @cached_property
     def partition_key(self) -> str | None:
         """The recorded one, else the tag `dagster/partition`."""
-        recorded = self._facts.partition_key if "_facts" in self.__dict__ else None
-        return recorded or self.tags.get(PARTITION_TAG)
+        return self._known("partition_key") or self.tags.get(PARTITION_TAG)
 
     @cached_property
     def root_run_id(self) -> str | None:

@@ -9,16 +9,14 @@ import random
 import time
 from collections.abc import Awaitable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import anyio.lowlevel
-import structlog
 from anyio import CapacityLimiter
 
 from runbell.core.awaiting import cannot_wait
 from runbell.core.contexts import RecordedAnswers, build_context
 from runbell.core.drafts import MAX_CHAIN_DEPTH
-from runbell.core.events import RunEvent, StepFailure
+from runbell.core.events import StepFailure
 from runbell.core.finality import RETRIED
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.progress import Evaluation
@@ -32,6 +30,7 @@ from runbell.engine.calling import call, wait_in_thread
 from runbell.engine.calls import Calls
 from runbell.engine.deadlines import Deadlines
 from runbell.engine.finality import is_retried
+from runbell.engine.sensor_logs import SensorLog
 from runbell.sources.details import read_run_log, read_step_failures
 from runbell.store.connections import Pool
 from runbell.store.runs import read_run, read_runs
@@ -68,21 +67,6 @@ class StoreLookups:
 
     def step_failures(self, source: str, run_id: str) -> Awaitable[Sequence[StepFailure]]:
         return read_step_failures(self.pool, source, run_id)
-
-
-class SensorLog:
-    """What `context.log` is: bound to sensor and run only when something is logged."""
-
-    __slots__ = ("_bound", "_facts")
-
-    def __init__(self, sensor_name: str, event: RunEvent) -> None:
-        self._facts = {"sensor": sensor_name, "event_id": event.event_id, "run_id": event.run_id}
-        self._bound: Any = None
-
-    def __getattr__(self, name: str) -> Any:
-        if self._bound is None:
-            self._bound = structlog.get_logger().bind(**self._facts)
-        return getattr(self._bound, name)
 
 
 @dataclass(slots=True)
