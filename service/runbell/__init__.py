@@ -50,7 +50,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """Names of Dagster's that code about runs needs: its own where it is installed, else what stands in for them."""
-    from runbell.core.stand_ins import stand_in
+    """What Runbell does not define is Dagster's, where that is installed; it is loaded by the first such name."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    from runbell.sources.dagster.names import passed_on
 
-    return stand_in(name)
+    return passed_on(name)
+
+
+def __dir__() -> list[str]:
+    from runbell.sources.dagster.names import passed_on_names
+
+    return sorted({*globals(), *passed_on_names()})

@@ -165,6 +165,7 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         narrowing=narrowing_of(arguments),
         monitor_all_code_locations=arguments.flag("monitor_all_code_locations"),
         request_jobs=arguments.targets(),
+        request_targets=arguments.target_objects(),
         description=arguments.text("description") or _first_line(function),
         default_status=arguments.default_status(),
         minimum_interval_seconds=arguments.seconds("minimum_interval_seconds"),

@@ -41,6 +41,7 @@ class Sensor:
         excluded_jobs: what it does not watch all the same.
         narrowing: what it asks of a run beyond its status and job; None: nothing.
         request_jobs: where its requests may go, each as `"job"` or `"location:job"`.
+        request_targets: the same as the author gave them: jobs, or whatever names them.
         max_concurrent: how many of its evaluations may run at once.
         max_per_minute: how many may begin within a minute; None: any number.
         timeout_seconds: how long one may take; None: as the setting says.
@@ -62,6 +63,7 @@ class Sensor:
     narrowing: Narrowing | None = None
     monitor_all_code_locations: bool = False
     request_jobs: tuple[str, ...] = ()
+    request_targets: tuple[Any, ...] = ()
     description: str | None = None
     default_status: DefaultSensorStatus | None = None
     minimum_interval_seconds: float | None = None
