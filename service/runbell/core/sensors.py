@@ -48,6 +48,7 @@ class Sensor:
         run_key_policy: how long a key of its requests stays taken.
         only_final_failures: is its function called for a failure only if the orchestrator does not retry the run?
         is_failure: does its function get a RunFailureSensorContext?
+        is_native: is it made of a sensor that Dagster's own decorators made?
 
     Example:
         >>> sensor = Sensor(name="greet", function=lambda: "hello", statuses=frozenset({"SUCCESS"}))
@@ -84,6 +85,7 @@ class Sensor:
     required_resource_keys: frozenset[str] = frozenset()
     # What its module declares, for it; None: nothing is declared and it asks for nothing.
     resources: Bound | None = None
+    is_native: bool = False
 
     def __post_init__(self) -> None:
         # The name and the docstring stay usable, and `inspect.signature` finds the function's own.

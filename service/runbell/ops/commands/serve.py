@@ -184,6 +184,10 @@ class Served:
             sensors=len(ready.sensors),
             **port,
         )
+        if ready.left:
+            log.info("left_to_dagster", names=list(ready.left))
+        if ready.unlisted:
+            log.warning("sensors_unlisted", names=list(ready.unlisted), remedy="no Definitions holds them")
 
     def _why_not_ready(self, stop: StopSignals) -> str | None:
         if stop.asked:
