@@ -4,7 +4,7 @@ The run is what it was when its status changed: status and tags are those of the
 What Dagster's objects lack and people look for on them (`start_time`, `end_time`, `run_id` of an event) is put on them.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runbell.core.events import RunEvent
 from runbell.core.runs import DagsterRun as RecordedRun
@@ -14,12 +14,25 @@ from runbell.core.statuses import EVENT_TYPES, event_type_of
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, DagsterRun
 
-# On a run: what Runbell's own has and Dagster's has not.
-ADDED = ("start_time", "end_time", "create_timestamp", "code_location", "source", "partition_key")
+# What Runbell's own have and Dagster's have not.
+ADDED_TO_RUNS = (
+    "start_time",
+    "end_time",
+    "create_timestamp",
+    "code_location",
+    "source",
+    "partition_key",
+    "failure_reason",
+    "pipeline_name",
+    "url",
+)
 
 
-def known_run(instance: "DagsterInstance", event: RunEvent) -> "DagsterRun | None":
-    """The event's run as it was then; None: the instance does not know it (any more), or not its status."""
+def known_run(instance: "DagsterInstance", event: RunEvent, recorded: Any) -> "DagsterRun | None":
+    """The event's run as it was then; None: the instance does not know it (any more), or not its status.
+
+    `recorded`: the run as Runbell has it, whose tags are those of the event.
+    """
     from dagster import DagsterRunStatus
 
     if event.status not in DagsterRunStatus.__members__:
@@ -27,7 +40,6 @@ def known_run(instance: "DagsterInstance", event: RunEvent) -> "DagsterRun | Non
     found = instance.get_run_by_id(event.run_id)
     if found is None:
         return None
-    recorded = RecordedRun(RunFacts.of(event))
     return _completed(found.with_status(DagsterRunStatus(event.status)).with_tags(recorded.tags), recorded)
 
 
@@ -39,10 +51,10 @@ def run_of(instance: "DagsterInstance", event: RunEvent) -> "DagsterRun":
     """
     from dagster import DagsterRun, DagsterRunStatus
 
-    known = known_run(instance, event)
+    recorded = RecordedRun.of(RunFacts.of(event))
+    known = known_run(instance, event, recorded)
     if known is not None:
         return known
-    recorded = RecordedRun(RunFacts.of(event))
     made = DagsterRun(
         job_name=event.job_name,
         run_id=event.run_id,
@@ -93,15 +105,19 @@ def step_failures_of(instance: "DagsterInstance", event: RunEvent) -> "list[Dags
     return [change for change in found if change is not None]
 
 
-def _completed(run: "DagsterRun", recorded: RecordedRun) -> "DagsterRun":
-    for name in ADDED:
-        if not hasattr(run, name):
+def _completed(run: "DagsterRun", recorded: Any) -> "DagsterRun":
+    for name in ADDED_TO_RUNS:
+        if hasattr(recorded, name) and not hasattr(run, name):
             setattr(run, name, getattr(recorded, name))
     return run
 
 
 def _placed(change: "DagsterEvent", event: RunEvent) -> "DagsterEvent":
-    for name, value in {"run_id": event.run_id, "timestamp": event.recorded_at}.items():
+    added: dict[str, Any] = {"run_id": event.run_id, "timestamp": event.recorded_at}
+    if change.is_job_failure:
+        # As it was called before Dagster 1.0.
+        added["pipeline_failure_data"] = change.event_specific_data
+    for name, value in added.items():
         if not hasattr(change, name):
             setattr(change, name, value)
     return change
