@@ -1,0 +1,109 @@
+"""The same module, with nothing changed in it, evaluated by Dagster's own daemon and by Runbell on the same runs."""
+
+import json
+import statistics
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from support.daemons import until
+from support.dagster_projects import Project
+from support.postgres import private_server
+
+HERE = Path(__file__).parent
+REQUESTS = 2 + 2 + 2
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with private_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def project(server, tmp_path):
+    admin = await asyncpg.connect(server.admin_url)
+    await admin.execute("CREATE DATABASE compared")
+    await admin.close()
+    project = Project(server.url("compared"), tmp_path, HERE / "compared_project.py")
+    project.make_tables()
+    project.runbell("migrate")
+    project.runbell("attach", "dagster")
+    return project
+
+
+@pytest.fixture
+async def session(project):
+    session = await asyncpg.connect(project.url)
+    yield session
+    await session.close()
+
+
+OWN_TAGS = ("dagster/", ".dagster/", "runbell/")
+TICKED = "SELECT count(DISTINCT selector_id)::int FROM job_ticks WHERE status = 'SKIPPED'"
+LAUNCHED_BY_DAGSTER = """
+SELECT r.run_body, t.value AS sensor, extract(epoch FROM r.create_timestamp)::float8 AS made_at
+FROM runs AS r JOIN run_tags AS t ON t.run_id = r.run_id AND t.key = 'dagster/sensor_name'
+"""
+REQUESTED_BY_RUNBELL = """
+SELECT q.sensor_name, q.job_name, q.run_key, q.run_config, q.tags,
+    extract(epoch FROM q.requested_at)::float8 AS made_at, e.run_id AS upstream
+FROM runbell.run_requests AS q JOIN runbell.run_events AS e ON e.event_id = q.event_id
+"""
+ENDED = "SELECT run_id, end_time FROM runs WHERE end_time IS NOT NULL"
+
+
+def comparable(sensor, job, run_key, config, tags):
+    own = {key: value for key, value in tags.items() if not key.startswith(OWN_TAGS)}
+    return json.dumps([sensor, job, run_key, config, own], sort_keys=True)
+
+
+async def by_dagster(session):
+    rows = [(json.loads(row["run_body"]), row) for row in await session.fetch(LAUNCHED_BY_DAGSTER)]
+    return {
+        comparable(
+            row["sensor"], body["pipeline_name"], body["tags"].get("dagster/run_key"), body["run_config"], body["tags"]
+        ): row["made_at"]
+        for body, row in rows
+    }
+
+
+async def by_runbell(session):
+    rows = await session.fetch(REQUESTED_BY_RUNBELL)
+    return {
+        comparable(
+            row["sensor_name"].removeprefix("compared_project:"),
+            row["job_name"],
+            row["run_key"],
+            json.loads(row["run_config"]),
+            json.loads(row["tags"]),
+        ): (row["made_at"], row["upstream"])
+        for row in rows
+    }
+
+
+async def test_the_same_module_requests_the_same_runs_from_either_daemon(project, session):
+    with project.background("dagster-daemon", "run", "-w", project.workspace), project.serve() as daemon:
+        daemon.until("daemon_started")
+        left = daemon.until("left_to_dagster")
+        # Dagster begins with what happens after its first tick of a sensor.
+        await until(lambda: session.fetchval(TICKED), lambda count: count >= 5, seconds=90, every=0.5)
+        project.launch("good", "good", "bad")
+        theirs = await until(lambda: by_dagster(session), lambda found: len(found) >= REQUESTS, seconds=150, every=0.5)
+        ours = await until(lambda: by_runbell(session), lambda found: len(found) >= REQUESTS, every=0.1)
+        daemon.signal(15)
+        assert daemon.end().code == 0
+
+    assert sorted(left["names"]) == ["daily", "files"]
+    assert set(theirs) == set(ours)
+    assert len(ours) == REQUESTS
+    assert await session.fetchval("SELECT count(*)::int FROM runbell.evaluations") == 0
+
+    ended = {row["run_id"]: row["end_time"] for row in await session.fetch(ENDED)}
+    print(
+        f"\nend of a run -> request made, median of {REQUESTS}:"
+        f" Dagster {statistics.median(theirs[one] - ended[ours[one][1]] for one in ours) * 1000:.0f} ms,"
+        f" Runbell {statistics.median(made_at - ended[upstream] for made_at, upstream in ours.values()) * 1000:.0f} ms"
+    )

@@ -1,0 +1,103 @@
+"""A project of Dagster's, run by Dagster's own command line and daemon."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from support.processes import Process, environment, runbell, started
+
+BIN = Path(sys.executable).parent
+# What Dagster is told of itself: its tables, and that runs which sensors requested stay in its queue.
+HOME = """
+storage:
+  postgres:
+    postgres_url: "{url}"
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    tag_concurrency_limits:
+      - key: dagster/sensor_name
+        limit: 0
+"""
+WORKSPACE = """
+load_from:
+  - python_file:
+      relative_path: {file}
+      location_name: {location}
+"""
+
+
+class Project:
+    """A folder of Dagster's with its storage in a database, and a module of definitions, whose name is its location."""
+
+    def __init__(self, url: str, folder: Path, module: Path) -> None:
+        self.url = url
+        self.folder = folder
+        (folder / "dagster.yaml").write_text(HOME.format(url=url))
+        self.workspace = folder / "workspace.yaml"
+        self.module = module
+        self.location = module.stem
+        self.workspace.write_text(WORKSPACE.format(file=module, location=self.location))
+        self.variables = {"DAGSTER_HOME": str(folder)}
+
+    def command(self, *arguments: object) -> list[str]:
+        return [str(BIN / str(arguments[0])), *map(str, arguments[1:])]
+
+    @contextmanager
+    def background(self, *arguments: object) -> Iterator[None]:
+        """A process of Dagster's, ended behind."""
+        with (self.folder / f"{arguments[0]}.log").open("wb") as log:
+            process = subprocess.Popen(
+                self.command(*arguments), cwd=self.folder, env=environment(**self.variables), stdout=log, stderr=log
+            )
+            try:
+                yield
+            finally:
+                process.terminate()
+                process.wait(30)
+
+    def make_tables(self) -> None:
+        """Have Dagster make its tables."""
+        subprocess.run(
+            self.command("dagster", "instance", "migrate"),
+            env=environment(**self.variables),
+            check=True,
+            capture_output=True,
+            timeout=90,
+        )
+
+    def launch(self, *jobs: str) -> None:
+        """Have Dagster launch a run of each, all at once; they are executed by its daemon."""
+        processes = [
+            subprocess.Popen(
+                self.command("dagster", "job", "launch", "-w", self.workspace, "-l", self.location, "-j", job),
+                cwd=self.folder,
+                env=environment(**self.variables),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for job in jobs
+        ]
+        for process in processes:
+            said, _ = process.communicate(timeout=90)
+            assert process.returncode == 0, said
+
+    def runbell(self, *arguments: str) -> str:
+        given = {"RUNBELL_DATABASE_URL": self.url, "RUNBELL_CODE_LOCATION": self.location}
+        done = runbell(*arguments, **given, **self.variables)
+        assert done.code == 0, done.stderr
+        return done.stdout
+
+    def serve(self, *arguments: str, **more: str) -> AbstractContextManager[Process]:
+        """A daemon of Runbell's with the module's sensors."""
+        settings = {
+            "RUNBELL_DATABASE_URL": self.url,
+            "RUNBELL_SENSORS": str(self.module),
+            "RUNBELL_CODE_LOCATION": self.location,
+            "RUNBELL_LOG_FORMAT": "json",
+        }
+        return started("serve", *arguments, **settings | self.variables | more)
