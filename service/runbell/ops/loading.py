@@ -16,6 +16,7 @@ from runbell.ops.folders import find_folder
 from runbell.ops.import_failures import TWO_WAYS, sentence_of
 from runbell.ops.native_sensors import find_native
 from runbell.ops.resources import declared_resources
+from runbell.sources.dagster.instance import refuse_without_home
 
 DEFAULT = "sensors"
 
@@ -38,6 +39,15 @@ class LoadedSensors:
     def has_native(self) -> bool:
         """Is any of them one of Dagster's own?"""
         return any(sensor.is_native for sensor in self.sensors)
+
+    def refuse_without_home(self) -> None:
+        """Sensors of Dagster's own cannot be evaluated without its instance.
+
+        Raises:
+            SettingsError: there are some, and DAGSTER_HOME is missing or no folder.
+        """
+        if self.has_native:
+            refuse_without_home()
 
 
 @dataclass(frozen=True, slots=True)

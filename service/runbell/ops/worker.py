@@ -55,7 +55,6 @@ from runbell.ops.masking import mask
 from runbell.ops.metrics import Metrics
 from runbell.ops.sentences import BUG, exit_code, known_error, sentence
 from runbell.ops.url_files import received_urls
-from runbell.sources.dagster.instance import refuse_without_home
 
 if TYPE_CHECKING:
     from runbell.ops.settings import Settings
@@ -127,10 +126,8 @@ class Worker:
 
     def _ready(self) -> Ready:
         ident = threading.main_thread().ident or 0
-        loaded = self.loaded
-        return Ready(
-            self.daemon.daemon_id, loaded.module, self.names, self.timeouts, ident, loaded.left, loaded.unlisted
-        )
+        told = (self.loaded.module, self.names, self.timeouts, ident, self.loaded.left, self.loaded.unlisted)
+        return Ready(self.daemon.daemon_id, *told)
 
     async def _listen(self) -> None:
         async for message in self.channel.messages():
@@ -247,8 +244,7 @@ async def _made(channel: Channel, begin: Begin, numbers: memoryview) -> None:
     loaded = load_sensors(settings.sensors)
     # What was loaded stays: no collection need walk over it again. A tenth more events a second with the thresholds.
     gc.freeze()
-    if loaded.has_native:
-        refuse_without_home()
+    loaded.refuse_without_home()
     worker = _assemble(channel, begin, settings, loaded, numbers)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.daemon.stop)

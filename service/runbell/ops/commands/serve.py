@@ -34,6 +34,11 @@ def _option(variable: str) -> Any:
     return typer.Option(help=f"RUNBELL_{variable}", show_default=False, metavar="VALUE")
 
 
+Shadow = Annotated[
+    bool, typer.Option("--shadow", help="RUNBELL_SHADOW: say what would be evaluated, and call nothing.")
+]
+
+
 def serve(  # noqa: PLR0913 - each setting has its flag
     *,
     # Text, whatever the setting is: so that all bad values are reported together, wherever they come from.
@@ -67,9 +72,10 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     dagster_headers: Annotated[str | None, _option("DAGSTER_HEADERS")] = None,
     dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
+    shadow: Shadow = False,
 ) -> None:
     """Answer run status changes until told to stop."""
-    _serve_as_told(dict(locals()))
+    _serve_as_told({**locals(), "shadow": shadow or None})
 
 
 def _serve_as_told(flags: dict[str, Any]) -> None:
@@ -183,6 +189,7 @@ class Served:
             module=ready.module,
             sensors=len(ready.sensors),
             **port,
+            **({"shadow": True} if self._settings.shadow else {}),
         )
         if ready.left:
             log.info("left_to_dagster", names=list(ready.left))
