@@ -67,7 +67,7 @@ def count(context: dg.RunStatusSensorContext) -> dg.SensorResult:
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"{context.sensor_name}-{run_id}", tags=found)])
 
 
-@dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, monitored_jobs=[report], request_job=report, **ALWAYS)
+@dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, monitored_jobs=[report], request_job=report)
 def never(context: dg.RunStatusSensorContext) -> dg.RunRequest:
     return dg.RunRequest()
 

@@ -10,6 +10,7 @@ import pytest
 from support.daemons import until
 from support.dagster_projects import Project
 from support.postgres import private_server
+from support.processes import runbell
 
 HERE = Path(__file__).parent
 REQUESTS = 2 + 2 + 2
@@ -23,12 +24,13 @@ def server():
 
 
 @pytest.fixture
-async def project(server, tmp_path):
+async def project(server, tmp_path, request):
     admin = await asyncpg.connect(server.admin_url)
-    await admin.execute("CREATE DATABASE compared")
+    name = request.node.name[5:40]
+    await admin.execute(f"CREATE DATABASE {name}")
     await admin.close()
-    project = Project(server.url("compared"), tmp_path, HERE / "compared_project.py")
-    project.make_tables()
+    project = Project(server.url(name), tmp_path, HERE / "compared_project.py")
+    project.dagster("instance", "migrate")
     project.runbell("migrate")
     project.runbell("attach", "dagster")
     return project
@@ -89,7 +91,7 @@ async def test_the_same_module_requests_the_same_runs_from_either_daemon(project
         daemon.until("daemon_started")
         left = daemon.until("left_to_dagster")
         # Dagster begins with what happens after its first tick of a sensor.
-        await until(lambda: session.fetchval(TICKED), lambda count: count >= 5, seconds=90, every=0.5)
+        await until(lambda: session.fetchval(TICKED), lambda count: count >= 4, seconds=90, every=0.5)
         project.launch("good", "good", "bad")
         theirs = await until(lambda: by_dagster(session), lambda found: len(found) >= REQUESTS, seconds=150, every=0.5)
         ours = await until(lambda: by_runbell(session), lambda found: len(found) >= REQUESTS, every=0.1)
@@ -107,3 +109,43 @@ async def test_the_same_module_requests_the_same_runs_from_either_daemon(project
         f" Dagster {statistics.median(theirs[one] - ended[ours[one][1]] for one in ours) * 1000:.0f} ms,"
         f" Runbell {statistics.median(made_at - ended[upstream] for made_at, upstream in ours.values()) * 1000:.0f} ms"
     )
+
+
+async def test_check_says_who_answers_and_a_shadow_calls_nothing(project, session):
+    for command, sensor in [("stop", "chain"), ("start", "never")]:
+        project.dagster("sensor", command, sensor, "-w", project.workspace, "-l", project.location)
+
+    done = runbell("check", "--json", **project.settings)
+    rows = {row["sensor_name"].partition(":")[2]: row for row in json.loads(done.stdout)}
+
+    assert done.stderr == "left to Dagster: files, daily\n"
+    assert {name: (row["dagster_state"], row["answers_twice"]) for name, row in rows.items()} == {
+        "chain": ("STOPPED", False),
+        "mend": (None, True),
+        "count": (None, True),
+        "never": ("RUNNING", False),
+        "skipping": (None, True),
+    }
+    assert any("dagster sensor stop mend" in note for note in rows["mend"]["notes"])
+    assert any("evaluated through Dagster" in note for note in rows["chain"]["notes"])
+
+    with project.serve("--shadow") as daemon:
+        assert daemon.until("daemon_started")["shadow"] is True
+        await session.execute(
+            "SELECT runbell.record_run_status('r1', 'good', 'SUCCESS', code_location => 'compared_project')"
+        )
+        told = [daemon.until("sensor_evaluated") for _ in range(2)]
+        daemon.signal(15)
+        assert daemon.end().code == 0
+    assert {(line["sensor"], line["outcome"]) for line in told} == {
+        ("compared_project:chain", "shadowed"),
+        ("compared_project:count", "shadowed"),
+    }
+    assert await session.fetchval("SELECT count(*)::int FROM runbell.run_requests") == 0
+
+
+async def test_without_the_home_of_dagster_serve_ends_with_a_sentence(project):
+    done = runbell("serve", **project.settings | {"DAGSTER_HOME": ""})
+
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("runbell: DAGSTER_HOME is not set: set it to the folder that holds the dagster.yaml")

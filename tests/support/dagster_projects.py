@@ -59,10 +59,11 @@ class Project:
                 process.terminate()
                 process.wait(30)
 
-    def make_tables(self) -> None:
-        """Have Dagster make its tables."""
+    def dagster(self, *arguments: object) -> None:
+        """Run a command of Dagster's to its end."""
         subprocess.run(
-            self.command("dagster", "instance", "migrate"),
+            self.command("dagster", *arguments),
+            cwd=self.folder,
             env=environment(**self.variables),
             check=True,
             capture_output=True,
@@ -86,18 +87,23 @@ class Project:
             said, _ = process.communicate(timeout=90)
             assert process.returncode == 0, said
 
-    def runbell(self, *arguments: str) -> str:
-        given = {"RUNBELL_DATABASE_URL": self.url, "RUNBELL_CODE_LOCATION": self.location}
-        done = runbell(*arguments, **given, **self.variables)
-        assert done.code == 0, done.stderr
-        return done.stdout
-
-    def serve(self, *arguments: str, **more: str) -> AbstractContextManager[Process]:
-        """A daemon of Runbell's with the module's sensors."""
-        settings = {
+    @property
+    def settings(self) -> dict[str, str]:
+        """What Runbell is told."""
+        return {
             "RUNBELL_DATABASE_URL": self.url,
             "RUNBELL_SENSORS": str(self.module),
             "RUNBELL_CODE_LOCATION": self.location,
             "RUNBELL_LOG_FORMAT": "json",
+            **self.variables,
         }
-        return started("serve", *arguments, **settings | self.variables | more)
+
+    def runbell(self, *arguments: str) -> str:
+        """Run a command of Runbell's to its end; what it said."""
+        done = runbell(*arguments, **self.settings)
+        assert done.code == 0, done.stderr
+        return done.stdout
+
+    def serve(self, *arguments: str) -> AbstractContextManager[Process]:
+        """A daemon of Runbell's with the module's sensors."""
+        return started("serve", *arguments, **self.settings)

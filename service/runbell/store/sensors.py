@@ -122,6 +122,12 @@ def _sensor_of(row: asyncpg.Record) -> SensorRow:
     )
 
 
+async def read_sensor_settings(session: Session) -> dict[str, str]:
+    """What operators have decided of each sensor: `declared`, `running` or `stopped`, by name."""
+    with translated():
+        return {row["sensor_name"]: row["state"] for row in await session.fetch(statement("read_sensor_settings"))}
+
+
 async def release_leases(session: Session, daemon_id: UUID, names: Iterable[str]) -> None:
     """Give up leases of a daemon, and tell the others."""
     with translated():
