@@ -1,12 +1,17 @@
 """One changed line: `import runbell as dg` where `import dagster as dg` stood."""
 
+from datetime import UTC, datetime
+
 import dagster
 import pytest
 
 import runbell as dg
 from runbell.sources.dagster.definitions import ANSWERED
+from runbell.sources.dagster.translating import translated
 
 pytestmark = pytest.mark.filterwarnings("default")
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @dg.op
@@ -37,6 +42,12 @@ def chain(context):
 
 @dg.run_failure_sensor
 def alert(context): ...
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
 
 
 def test_every_name_is_dagsters_that_is_not_runbells():
@@ -115,3 +126,64 @@ def test_a_repository_may_hold_them_too():
 
     assert listed.get_sensor_def("chain").runbell_sensor is chain
     assert (given_as_dict.name, given_as_dict.get_sensor_def("alert").runbell_sensor) == ("by_kind", alert)
+
+
+def test_dagster_takes_our_members_for_its_own(instance):
+    @dg.sensor(job=downstream, default_status=dg.DefaultSensorStatus.RUNNING)
+    def files(context): ...
+
+    result = downstream.execute_in_process(instance=instance)
+
+    def found(status):
+        return [run.run_id for run in instance.get_runs(dagster.RunsFilter(statuses=[status]))]
+
+    assert files.default_status == dagster.DefaultSensorStatus.RUNNING
+    assert (found(dg.DagsterRunStatus.SUCCESS), found(dg.DagsterRunStatus.FAILURE)) == ([result.run_id], [])
+    assert len(instance.get_records_for_run(result.run_id, of_type=dg.DagsterEventType.RUN_SUCCESS).records) == 1
+    assert len(instance.all_logs(result.run_id, of_type={dg.DagsterEventType.RUN_START})) == 1
+    success = dg.DagsterRunStatus.SUCCESS
+    assert dagster.deserialize_value(dagster.serialize_value(success)) == success == "SUCCESS"
+
+
+def test_dagsters_other_sensors_and_schedules_may_answer_with_runbells_values():
+    @dg.sensor(job=downstream)
+    def files(context):
+        yield dg.RunRequest(run_key="1", tags={"a": "b"}, asset_selection=["x", dg.AssetKey("y")])
+        yield dg.RunRequest(run_key="2", job_name=downstream)
+
+    @dg.schedule(job=downstream, cron_schedule="@daily")
+    def daily(context):
+        return dg.RunRequest(run_key="3") if context.scheduled_execution_time else dg.SkipReason("not yet")
+
+    @dg.sensor(job=downstream)
+    def resulting(context):
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key="4")], cursor="5")
+
+    evaluated = files.evaluate_tick(dg.build_sensor_context())
+    assert [(request.run_key, type(request)) for request in evaluated.run_requests] == [
+        ("1", dagster.RunRequest),
+        ("2", dagster.RunRequest),
+    ]
+    assert evaluated.run_requests[0].asset_selection == [dagster.AssetKey("x"), dagster.AssetKey("y")]
+    assert daily.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=NOON)).run_requests[0].run_key == "3"
+    assert resulting.evaluate_tick(dg.build_sensor_context()).cursor == "5"
+
+
+def test_a_retry_policy_is_whoses_arguments_it_is_given():
+    @dg.op(retry_policy=dg.RetryPolicy(max_retries=3, delay=1))
+    def flaky(): ...
+
+    @dg.run_failure_sensor(retry=dg.RetryPolicy(attempts=3))
+    def patient(context): ...
+
+    assert flaky.retry_policy == dagster.RetryPolicy(max_retries=3, delay=1)
+    assert patient.retry.attempts == 3
+    assert isinstance(patient.retry, dg.RetryPolicy)
+    assert isinstance(flaky.retry_policy, dg.RetryPolicy)
+
+
+def test_selectors_reach_dagster_as_its_own():
+    assert translated(dg.CodeLocationSelector("there")) == dagster.CodeLocationSelector("there")
+    assert translated([dg.JobSelector(location_name="there", job_name="load")]) == [
+        dagster.JobSelector(location_name="there", job_name="load")
+    ]

@@ -2,10 +2,10 @@
 
 from enum import Enum
 
-from runbell.core.members import NamedText
+from runbell.core.members import NamedText, TakenByDagster
 
 
-class DagsterEventType(str, Enum):  # noqa: UP042 - str() gives DagsterEventType.RUN_FAILURE, as Dagster's does
+class DagsterEventType(TakenByDagster, str, Enum):  # noqa: UP042 - str() gives DagsterEventType.RUN_FAILURE, as Dagster's does
     """The type of an event, as in Dagster. Text, and so equal to Dagster's own member and to its stored name.
 
     Example:

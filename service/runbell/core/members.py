@@ -1,9 +1,28 @@
 """Enum members that are equal to those of the same enum in Dagster, and text that answers like a member."""
 
+import sys
 from enum import Enum
 
 
-class SharedMember:
+class TakenByDagster:
+    """Mixed into an enum that Dagster has under the same name: once Dagster is loaded it takes our members for its own.
+
+    It asks `isinstance` about what it is given (`RunsFilter(statuses=...)`, `of_type=`, `default_status=`), and goes on
+    with name and value, which are the same.
+
+    Example:
+        >>> class Colour(TakenByDagster, Enum):
+        ...     RED = "RED"
+        >>> isinstance(Colour.RED, Colour), Colour.RED.__class__ is Colour
+        (True, True)
+    """
+
+    @property  # type: ignore[misc]  # object lets it be assigned; nobody does
+    def __class__(self) -> type:
+        return getattr(sys.modules.get("dagster"), type(self).__name__, type(self))
+
+
+class SharedMember(TakenByDagster):
     """Mixed into an enum that Dagster has under the same name: members of equal value are equal, whoever made them.
 
     Dagster's own members leave a comparison with anything else to the other side, so this holds in both directions.
