@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from support.processes import Process, environment, runbell, started
 
 BIN = Path(sys.executable).parent
+# A command of Dagster's loads it, and starts a code server that does the same: seconds on a quiet machine.
+PATIENCE_SECONDS = 150
 # What Dagster is told of itself: its tables, and that runs which sensors requested stay in its queue.
 HOME = """
 storage:
@@ -47,17 +49,17 @@ class Project:
         return [str(BIN / str(arguments[0])), *map(str, arguments[1:])]
 
     @contextmanager
-    def background(self, *arguments: object) -> Iterator[None]:
+    def background(self, *arguments: object) -> "Iterator[subprocess.Popen[bytes]]":
         """A process of Dagster's, ended behind."""
-        with (self.folder / f"{arguments[0]}.log").open("wb") as log:
+        with (self.folder / f"{arguments[0]}.log").open("ab") as log:
             process = subprocess.Popen(
                 self.command(*arguments), cwd=self.folder, env=environment(**self.variables), stdout=log, stderr=log
             )
             try:
-                yield
+                yield process
             finally:
                 process.terminate()
-                process.wait(30)
+                process.wait(PATIENCE_SECONDS)
 
     def dagster(self, *arguments: object) -> None:
         """Run a command of Dagster's to its end."""
@@ -67,25 +69,18 @@ class Project:
             env=environment(**self.variables),
             check=True,
             capture_output=True,
-            timeout=90,
+            timeout=PATIENCE_SECONDS,
         )
 
     def launch(self, *jobs: str) -> None:
         """Have Dagster launch a run of each, all at once; they are executed by its daemon."""
-        processes = [
-            subprocess.Popen(
-                self.command("dagster", "job", "launch", "-w", self.workspace, "-l", self.location, "-j", job),
-                cwd=self.folder,
-                env=environment(**self.variables),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for job in jobs
-        ]
-        for process in processes:
-            said, _ = process.communicate(timeout=90)
-            assert process.returncode == 0, said
+        with ExitStack() as stack:
+            launching = [stack.enter_context(self.background("dagster", *self._launch(job))) for job in jobs]
+            for process in launching:
+                assert process.wait(PATIENCE_SECONDS) == 0, (self.folder / "dagster.log").read_text()
+
+    def _launch(self, job: str) -> tuple[object, ...]:
+        return ("job", "launch", "-w", self.workspace, "-l", self.location, "-j", job)
 
     @property
     def settings(self) -> dict[str, str]:
