@@ -8,7 +8,7 @@ import pytest
 from runbell.core.errors import LoadingError, SettingsError
 from runbell.ops.loading import load_sensors
 from runbell.sources.dagster.finding import converted, find
-from runbell.sources.dagster.instance import SHARED, refuse_without_home
+from runbell.sources.dagster.instance import SHARED, make_ready, refuse_without_home
 from runbell.testing import evaluate
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -354,3 +354,18 @@ def test_the_home_of_dagster_must_be_given(monkeypatch, tmp_path):
         refuse_without_home()
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     refuse_without_home()
+
+
+def test_what_dagster_refuses_in_its_home_is_said_at_start_and_a_database_that_is_away_is_waited_for(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setattr(SHARED, "made", None)
+    (tmp_path / "dagster.yaml").write_text("storage: {postgres: {postgres_url: 5}, other: 1}")
+    with pytest.raises(SettingsError, match=r"Dagster cannot use what stands there: \w+: "):
+        make_ready()
+
+    away = "storage: {postgres: {postgres_url: 'postgresql://nobody@127.0.0.1:1/none'}}"
+    (tmp_path / "dagster.yaml").write_text(away)
+    make_ready()
+    assert SHARED.made is None

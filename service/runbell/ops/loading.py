@@ -16,7 +16,7 @@ from runbell.ops.folders import find_folder
 from runbell.ops.import_failures import TWO_WAYS, sentence_of
 from runbell.ops.native_sensors import find_native
 from runbell.ops.resources import declared_resources
-from runbell.sources.dagster.instance import refuse_without_home
+from runbell.sources.dagster.instance import make_ready
 
 DEFAULT = "sensors"
 
@@ -40,14 +40,14 @@ class LoadedSensors:
         """Is any of them one of Dagster's own?"""
         return any(sensor.is_native for sensor in self.sensors)
 
-    def refuse_without_home(self) -> None:
-        """Sensors of Dagster's own cannot be evaluated without its instance.
+    def make_ready(self) -> None:
+        """Have at hand what they are evaluated with: for sensors of Dagster's own, its instance.
 
         Raises:
-            SettingsError: there are some, and DAGSTER_HOME is missing or no folder.
+            SettingsError: DAGSTER_HOME is missing or no folder, or what its dagster.yaml says is refused by Dagster.
         """
         if self.has_native:
-            refuse_without_home()
+            make_ready()
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,7 @@ async def _made(channel: Channel, begin: Begin, numbers: memoryview) -> None:
     loaded = load_sensors(settings.sensors)
     # What was loaded stays: no collection need walk over it again. A tenth more events a second with the thresholds.
     gc.freeze()
-    loaded.refuse_without_home()
+    loaded.make_ready()
     worker = _assemble(channel, begin, settings, loaded, numbers)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.daemon.stop)

@@ -69,3 +69,24 @@ def refuse_without_home() -> None:
 
 
 SHARED = SharedInstance()
+
+
+def make_ready() -> None:
+    """Make the instance now: it takes a second, which the first event would wait for.
+
+    A database that is away is no mistake of the operator's: the instance is made when it is needed then.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is missing or no folder, or what its dagster.yaml says is refused by Dagster.
+    """
+    try:
+        SHARED.get()
+    except SettingsError:
+        raise
+    except Exception as error:
+        if not type(error).__module__.startswith("dagster.") and not isinstance(error, ImportError):
+            return
+        first = next(iter(str(error).splitlines()), "")
+        raise SettingsError(
+            f"DAGSTER_HOME is {home()!r}, and Dagster cannot use what stands there: {type(error).__name__}: {first}"
+        ) from error
