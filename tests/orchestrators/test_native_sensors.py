@@ -5,6 +5,7 @@ import threading
 import dagster as dg
 import pytest
 
+import runbell
 from runbell.core.errors import LoadingError, SettingsError
 from runbell.ops.loading import load_sensors
 from runbell.sources.dagster.finding import converted, find
@@ -317,6 +318,17 @@ def test_what_definitions_hold_counts_and_where_there_are_none_what_stands_by_it
         assert {sensor.name for sensor in found.sensors} == {"listed", "email_on_run_failure"}
         assert (found.left, found.unlisted) == (("files", "daily"), ("unlisted",))
     assert [sensor.name for sensor in find([listed, unlisted, files]).sensors] == ["listed", "unlisted"]
+
+
+def test_sensors_of_runbells_in_definitions_come_with_the_resources_that_these_declare():
+    @runbell.run_failure_sensor
+    def ours(context): ...
+
+    found = find([runbell.Definitions(sensors=[ours], resources={"mailbox": Mailbox(address="a@b")})])
+
+    assert found.sensors == (ours,)
+    with dg.build_resources({"it": found.resources["ours"]["mailbox"]}) as built:
+        assert built.it.address == "a@b"
 
 
 MODULE = """

@@ -5,8 +5,8 @@ module by itself counts. Which runs a sensor watches has no public name in Dagst
 read here, and nowhere else, and one that is missing is said with Dagster's version.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster
@@ -27,11 +27,13 @@ class Found:
         sensors: its run status sensors, as sensors of Runbell's, and those of Runbell's own in its definitions.
         left: its other sensors and its schedules, by name: Dagster goes on evaluating these.
         unlisted: run status sensors in the module that its definitions do not hold: Dagster does not load them either.
+        resources: for each of Runbell's own sensors in definitions, by name, the resources that these declare.
     """
 
     sensors: tuple[Sensor, ...] = ()
     left: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def find(values: Iterable[object]) -> Found:
@@ -55,7 +57,7 @@ def find(values: Iterable[object]) -> Found:
     names = {definition.name for definition, _ in held}
     unlisted = [one.name for one in bare if isinstance(one, RunStatusSensorDefinition) and one.name not in names]
     found = _sorted_out(held, schedules)
-    return Found(found.sensors, found.left, tuple(unlisted))
+    return replace(found, unlisted=tuple(unlisted))
 
 
 def converted(definition: RunStatusSensorDefinition, repository: RepositoryDefinition | None = None) -> Sensor:
@@ -94,14 +96,16 @@ def _sorted_out(
 ) -> Found:
     sensors: list[Sensor] = []
     left: list[str] = []
+    resources: dict[str, Mapping[str, Any]] = {}
     for definition, repository in held:
         if isinstance(definition, Signpost):
             sensors.append(definition.runbell_sensor)
+            resources[definition.name] = {} if repository is None else repository.get_top_level_resources()
         elif isinstance(definition, RunStatusSensorDefinition):
             sensors.append(converted(definition, repository))
         else:
             left.append(definition.name)
-    return Found(tuple(sensors), (*left, *schedules))
+    return Found(tuple(sensors), (*left, *schedules), resources=resources)
 
 
 def _repository(value: Any) -> RepositoryDefinition | None:
