@@ -13,6 +13,7 @@ from runbell.core.statuses import DagsterRunStatus
 from runbell.ops.both_daemons import compared, native_notes, read_both
 from runbell.ops.failures import explained
 from runbell.ops.loading import load_sensors
+from runbell.ops.masking import mask
 from runbell.ops.settings import Settings, read_settings
 
 
@@ -35,7 +36,7 @@ def check(
         states = read_both(loaded, settings)
     rows = [compared(row_of(sensor, settings), sensor, settings, states) for sensor in loaded.sensors]
     for sentence in states.sentences:
-        typer.echo(sentence, err=True)
+        typer.echo(mask(sentence), err=True)
     if json:
         typer.echo(json_text.dumps(rows, indent=2, default=str))
         return
