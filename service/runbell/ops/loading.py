@@ -92,8 +92,11 @@ def load_sensors(given: str | None) -> LoadedSensors:
     _refuse_doubled(list(sensors.values()))
     try:
         declared = declared_resources(modules)
-        # Dagster gives its own sensors their resources itself.
-        found = [sensor if sensor.is_native else bound(sensor, declared) for sensor in sensors.values()]
+        found = [
+            # Dagster gives its own sensors their resources itself.
+            sensor if sensor.is_native else bound(sensor, {**native.resources.get(sensor.name, {}), **declared})
+            for sensor in sensors.values()
+        ]
     except DefinitionError as error:
         raise LoadingError(str(error)) from error
     return LoadedSensors(place.module, tuple(found), native.left, native.unlisted)

@@ -1,11 +1,11 @@
 """What a sensors module holds of Dagster's own, if it has loaded Dagster at all."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runbell.core.errors import LoadingError
 from runbell.ops.import_failures import sentence_of
@@ -21,6 +21,7 @@ class Native:
     sensors: "tuple[Sensor, ...]" = ()
     left: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def find_native(values: Iterable[object], place: str, root: Path) -> Native:
@@ -36,7 +37,7 @@ def find_native(values: Iterable[object], place: str, root: Path) -> Native:
 
     Example:
         >>> find_native([], "sensors.py", Path("/srv"))
-        Native(sensors=(), left=(), unlisted=())
+        Native(sensors=(), left=(), unlisted=(), resources={})
     """
     if "dagster" not in sys.modules:
         return Native()
@@ -50,4 +51,4 @@ def find_native(values: Iterable[object], place: str, root: Path) -> Native:
     # Resolving definitions runs the author's code and Dagster's checks of it.
     except Exception as error:
         raise LoadingError(sentence_of(error, wanted=place, place=place, root=root)) from error
-    return Native(found.sensors, found.left, found.unlisted)
+    return Native(found.sensors, found.left, found.unlisted, found.resources)
