@@ -7,6 +7,7 @@ Example:
     ...     context.log.error("%s failed: %s", context.dagster_run.job_name, context.failure_event.message)
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from runbell.core.contexts import RunFailureSensorContext, RunStatusSensorContext
@@ -16,11 +17,15 @@ from runbell.core.errors import DefinitionError, NotHereError, RunbellError
 from runbell.core.event_types import DagsterEventType
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
 from runbell.core.resource_kinds import ResourceParam
-from runbell.core.retrying import GiveUp, Retry, RetryPolicy
+from runbell.core.retrying import GiveUp, Retry
 from runbell.core.selectors import CodeLocationSelector, JobSelector, RepositorySelector
 from runbell.core.sensors import DefaultSensorStatus, Sensor
 from runbell.core.statuses import DagsterRunStatus
 from runbell.testing import build_run_status_sensor_context
+
+if _TYPE_CHECKING:
+    # Dagster's too, once Dagster is loaded: see `sources/dagster/names.py`.
+    from runbell.core.retrying import RetryPolicy
 
 __all__ = [
     "CodeLocationSelector",
@@ -50,7 +55,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """Names of Dagster's that code about runs needs: its own where it is installed, else what stands in for them."""
-    from runbell.core.stand_ins import stand_in
+    """What Runbell does not define is Dagster's, where that is installed; it is loaded by the first such name."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    from runbell.sources.dagster.names import passed_on
 
-    return stand_in(name)
+    return passed_on(name)
+
+
+def __dir__() -> list[str]:
+    from runbell.sources.dagster.names import passed_on_names
+
+    return sorted({*globals(), *__all__, *passed_on_names()})

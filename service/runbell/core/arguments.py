@@ -162,6 +162,13 @@ class Arguments:
         one = self.given.get("request_job")
         return () if one is None else (self._named("request_job", target_of, one),)
 
+    def target_objects(self) -> tuple[Any, ...]:
+        """The same, as the author gave them; `targets` has looked at them already."""
+        one, several = self.given.get("request_job"), self.given.get("request_jobs")
+        if several is not None:
+            return tuple(several)
+        return () if one is None else (one,)
+
     def _each(self, argument: str, name: Callable[[object], Named], if_empty: str) -> tuple[Named, ...] | None:
         value = self.given.get(argument)
         if value is None:

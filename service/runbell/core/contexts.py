@@ -151,6 +151,11 @@ class RunStatusSensorContext:
         return self._answers.log(self.sensor_name, self._event)
 
     @property
+    def recorded(self) -> RunEvent:
+        """The event as Runbell recorded it."""
+        return self._event
+
+    @property
     def idempotency_key(self) -> str:
         """For services that take each key only once, so that a repeated call does nothing twice.
 

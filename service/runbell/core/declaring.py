@@ -152,10 +152,9 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
     if given.get("run_status") is None:
         raise arguments.wrong("run_status", "is missing: give a status, such as DagsterRunStatus.SUCCESS")
     waits, statuses = is_async(function), arguments.statuses()
-    parameters = parameters_of(function, name)
+    parameters, required = parameters_of(function, name), arguments.keys("required_resource_keys")
     jobs, excluded = arguments.jobs(), arguments.excluded_jobs()
     refuse_what_watches_nothing(arguments, jobs, excluded)
-    required = arguments.keys("required_resource_keys")
     return Sensor(
         name=name,
         function=function,
@@ -165,6 +164,7 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         narrowing=narrowing_of(arguments),
         monitor_all_code_locations=arguments.flag("monitor_all_code_locations"),
         request_jobs=arguments.targets(),
+        request_targets=arguments.target_objects(),
         description=arguments.text("description") or _first_line(function),
         default_status=arguments.default_status(),
         minimum_interval_seconds=arguments.seconds("minimum_interval_seconds"),

@@ -84,7 +84,7 @@ class Conclusion(msgspec.Struct, frozen=True):
     """What one call of a sensor function came to.
 
     Attributes:
-        outcome: requested, acted, skipped or failed.
+        outcome: requested, acted, skipped or failed; shadowed: the function was not called.
         reason: of a skip, or of a failure that the function asked for.
         error: of a failure, with the traceback where there is one; storable text.
         final: the failure can never succeed on another try.

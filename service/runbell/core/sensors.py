@@ -41,12 +41,14 @@ class Sensor:
         excluded_jobs: what it does not watch all the same.
         narrowing: what it asks of a run beyond its status and job; None: nothing.
         request_jobs: where its requests may go, each as `"job"` or `"location:job"`.
+        request_targets: the same as the author gave them: jobs, or whatever names them.
         max_concurrent: how many of its evaluations may run at once.
         max_per_minute: how many may begin within a minute; None: any number.
         timeout_seconds: how long one may take; None: as the setting says.
         run_key_policy: how long a key of its requests stays taken.
         only_final_failures: is its function called for a failure only if the orchestrator does not retry the run?
         is_failure: does its function get a RunFailureSensorContext?
+        is_native: is it made of a sensor that Dagster's own decorators made?
 
     Example:
         >>> sensor = Sensor(name="greet", function=lambda: "hello", statuses=frozenset({"SUCCESS"}))
@@ -62,6 +64,7 @@ class Sensor:
     narrowing: Narrowing | None = None
     monitor_all_code_locations: bool = False
     request_jobs: tuple[str, ...] = ()
+    request_targets: tuple[Any, ...] = ()
     description: str | None = None
     default_status: DefaultSensorStatus | None = None
     minimum_interval_seconds: float | None = None
@@ -82,6 +85,7 @@ class Sensor:
     required_resource_keys: frozenset[str] = frozenset()
     # What its module declares, for it; None: nothing is declared and it asks for nothing.
     resources: Bound | None = None
+    is_native: bool = False
 
     def __post_init__(self) -> None:
         # The name and the docstring stay usable, and `inspect.signature` finds the function's own.

@@ -63,6 +63,9 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     timeouts: Sequence[float]
     # The ident of its main thread, as its dumps name it.
     thread: int
+    # Of the module's other things of Dagster's: what it goes on evaluating, and what nobody evaluates.
+    left: Sequence[str] = ()
+    unlisted: Sequence[str] = ()
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):

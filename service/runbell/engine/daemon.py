@@ -17,6 +17,7 @@ from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.errors import RunbellError, SchemaBehindError, StoreUnavailableError
 from runbell.core.leases import Role
 from runbell.core.sensors import DefaultSensorStatus, Sensor
+from runbell.core.shadowing import offered_as
 from runbell.engine.calls import Calls
 from runbell.engine.deployment import Deployment
 from runbell.engine.evaluator import Limits
@@ -72,6 +73,8 @@ class DaemonOptions:
     verdicts: MutableMapping[tuple[str, int, int], str] = field(default_factory=dict)
     # It is one of the processes of a `serve`, which speaks for the whole.
     supervised: bool = False
+    # Say what would be evaluated, and call nothing but what an operator has started.
+    shadow: bool = False
 
     def deployment(self) -> Deployment:
         """What this process offers, under a new identity."""
@@ -88,11 +91,14 @@ class DaemonOptions:
             for name, sensor in sensors.items()
         }
         offer = offer_of(offered.values())
-        identity = Identity(uuid4(), self.module, self.code_location, offer, socket.gethostname(), os.getpid())
-        return Deployment(identity, sensors, offered, limits, self.calls, self.verdicts, self.run_url)
+        module = offered_as(self.module, shadow=self.shadow)
+        identity = Identity(uuid4(), module, self.code_location, offer, socket.gethostname(), os.getpid())
+        return Deployment(identity, sensors, offered, limits, self.shadow, self.calls, self.verdicts, self.run_url)
 
     def _is_active(self, sensor: Sensor) -> bool:
-        """Does the sensor run, as far as code and settings say?"""
+        """Does the sensor run, as far as code and settings say? A shadow shows all that could."""
+        if self.shadow:
+            return True
         if sensor.default_status is None:
             return self.default_running
         return sensor.default_status is DefaultSensorStatus.RUNNING

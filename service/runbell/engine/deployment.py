@@ -18,6 +18,8 @@ class Deployment:
     sensors: Mapping[str, Sensor]
     offered: Mapping[str, Offered]
     limits: Limits
+    # Calls nothing, but for the sensors that an operator has started.
+    shadow: bool = False
     calls: Calls = field(default_factory=Calls)
     verdicts: MutableMapping[tuple[str, int, int], str] = field(default_factory=dict)
     run_url: str | None = None

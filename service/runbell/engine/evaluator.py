@@ -14,7 +14,7 @@ import anyio.lowlevel
 from anyio import CapacityLimiter
 
 from runbell.core.awaiting import cannot_wait
-from runbell.core.contexts import RecordedAnswers, build_context
+from runbell.core.contexts import Answers, RecordedAnswers, build_context
 from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.events import StepFailure
 from runbell.core.finality import RETRIED
@@ -31,6 +31,7 @@ from runbell.engine.calls import Calls
 from runbell.engine.deadlines import Deadlines
 from runbell.engine.finality import is_retried
 from runbell.engine.sensor_logs import SensorLog
+from runbell.sources.dagster.answers import native_where_possible
 from runbell.sources.details import read_run_log, read_step_failures
 from runbell.store.connections import Pool
 from runbell.store.runs import read_run, read_runs
@@ -84,12 +85,13 @@ class Evaluator:
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
     _turn_ends: float = 0.0
-    _on_the_loop: RecordedAnswers = field(init=False)
-    _in_a_thread: RecordedAnswers = field(init=False)
+    _on_the_loop: Answers = field(init=False)
+    _in_a_thread: Answers = field(init=False)
 
     def __post_init__(self) -> None:
         self._on_the_loop = RecordedAnswers(self.lookups, cannot_wait, SensorLog, self.run_url)
-        self._in_a_thread = RecordedAnswers(self.lookups, wait_in_thread, SensorLog, self.run_url)
+        in_a_thread = RecordedAnswers(self.lookups, wait_in_thread, SensorLog, self.run_url)
+        self._in_a_thread = native_where_possible(in_a_thread)
 
     async def evaluate(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> None:
         """Fill in what the evaluation came to."""

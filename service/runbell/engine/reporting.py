@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,13 +17,14 @@ log = structlog.get_logger()
 # Above so many a second of one sensor, what neither failed nor requested is counted instead of told.
 TOLD_PER_SECOND = 100
 WINDOW_SECONDS = 1.0
+FOLDED = frozenset({"acted", "skipped", "shadowed"})
 
 
 @dataclass(slots=True)
 class _Window:
     ends_at: float
     told: int = 0
-    folded: dict[str, int] = field(default_factory=lambda: {"acted": 0, "skipped": 0})
+    folded: Counter[str] = field(default_factory=lambda: Counter(acted=0, skipped=0))
 
 
 class Reporter:
@@ -49,7 +51,7 @@ class Reporter:
             self.measures.requested(lag)
         if conclusion.outcome != "failed" and not log.is_enabled_for(logging.INFO):
             return
-        if conclusion.outcome in {"acted", "skipped"} and self._fold(sensor_name, conclusion.outcome):
+        if conclusion.outcome in FOLDED and self._fold(sensor_name, conclusion.outcome):
             return
         self._tell(sensor_name, evaluation, request_ids, lag)
 

@@ -40,7 +40,7 @@ class Retries:
 
         Before anything new is handed to these sensors, or their own running rows would be taken for left ones.
         """
-        names = {one.sensor_name for one in held}
+        names = {one.sensor_name for one in held if not one.shadowed}
         self._running = {name: keys for name, keys in self._running.items() if name not in names}
         self._saturated -= names
         if names:
@@ -74,7 +74,8 @@ class Retries:
 
     async def _call_due(self) -> None:
         self._next_at = math.inf
-        names = [name for name in self._term.held if name not in self._saturated]
+        held = self._term.held
+        names = [name for name in held if name not in self._saturated and not held[name].shadowed]
         # Those that are running come first: without them there is room for what is not.
         count = MOST_AT_ONCE + sum(len(self._running.get(name, ())) for name in names)
         due = await find_due_evaluations(self._pool, names, running=False, count=count)

@@ -1,5 +1,6 @@
 """One term of the daemon: all its services in one task group, from taking the leases to draining."""
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -10,6 +11,7 @@ from runbell.core.pacing import WINDOW_SECONDS
 from runbell.core.progress import LINGER_SECONDS, Evaluation, Progress
 from runbell.core.routing import Subscription
 from runbell.core.sensors import Sensor
+from runbell.core.shadowing import SHADOWED
 from runbell.engine.backlog import Backlog
 from runbell.engine.committer import Committer
 from runbell.engine.deadlines import Deadlines
@@ -165,8 +167,16 @@ class Service:
         subscription = Subscription(
             self._deployment.offered[row.sensor_name].filter, row.former_filter, row.filter_since
         )
-        lane = Lane(self._tasks, sensor.max_concurrent, partial(self._evaluate, sensor, progress), pace)
-        return Held(row.sensor_name, subscription, progress, lane)
+        shadowed = self._deployment.shadow and not row.started
+        evaluate = partial(self._shadow, progress) if shadowed else partial(self._evaluate, sensor, progress)
+        lane = Lane(self._tasks, sensor.max_concurrent, evaluate, pace)
+        return Held(row.sensor_name, subscription, progress, lane, shadowed=shadowed)
+
+    async def _shadow(self, progress: Progress, evaluation: Evaluation) -> None:
+        evaluation.finished_at = time.monotonic()
+        evaluation.conclusion = SHADOWED
+        self._committer.finished(progress, evaluation)
+        await self._evaluator.take_turn()
 
     async def _evaluate(self, sensor: Sensor, progress: Progress, evaluation: Evaluation) -> None:
         await self._evaluator.evaluate(sensor, progress.sensor_name, evaluation)

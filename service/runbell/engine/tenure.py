@@ -8,6 +8,7 @@ import structlog
 
 from runbell.core.errors import SettingsError
 from runbell.core.leases import BEAT_SECONDS, BEAT_SECONDS_WITH_PEERS, Peer, PeerWatch, Role, quota, watched
+from runbell.core.shadowing import refusal
 from runbell.engine.deployment import Deployment
 from runbell.engine.handover import Handover
 from runbell.engine.listener import Listener
@@ -77,10 +78,8 @@ class Tenure:
         """Be known as live, make the sensors known, and take what is free."""
         other = await find_other_offer(self._pool, self._identity, self._deployment.offered)
         if other is not None:
-            raise SettingsError(
-                f"sensor {other.sensor_name!r} of module {self._identity.module!r} is already offered by module "
-                f"{other.module!r} (process {other.pid} on {other.hostname}): give each its own RUNBELL_CODE_LOCATION"
-            )
+            process = f"process {other.pid} on {other.hostname}"
+            raise SettingsError(refusal(other.sensor_name, self._identity.module, other.module, process))
         await self._register()
         await self._deploy()
         self._found = await self._turn()

@@ -23,6 +23,8 @@ class Held:
     progress: Progress
     lane: Lane
     dropped: bool = False
+    # Nothing of it is called: what waits for a retry goes on waiting.
+    shadowed: bool = False
 
     @property
     def full(self) -> bool:

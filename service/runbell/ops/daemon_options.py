@@ -25,5 +25,6 @@ def daemon_options(settings: "Settings", loaded: LoadedSensors, **more: Any) -> 
         retry_attempts=settings.retry_attempts,
         retry_backoff_seconds=settings.retry_backoff_seconds,
         shutdown_grace_seconds=settings.shutdown_grace_seconds,
+        shadow=settings.shadow,
         **more,
     )

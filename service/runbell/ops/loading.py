@@ -14,17 +14,40 @@ from runbell.core.errors import DefinitionError, LoadingError
 from runbell.core.sensors import Sensor
 from runbell.ops.folders import find_folder
 from runbell.ops.import_failures import TWO_WAYS, sentence_of
+from runbell.ops.native_sensors import find_native
 from runbell.ops.resources import declared_resources
+from runbell.sources.dagster.instance import make_ready
 
 DEFAULT = "sensors"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSensors:
-    """The module's name, and its sensors in the order in which they stand there."""
+    """The module's name, and its sensors in the order in which they stand there.
+
+    Attributes:
+        left: sensors and schedules of Dagster's in it that answer no run's status: Dagster goes on evaluating them.
+        unlisted: run status sensors of Dagster's that no definitions hold, and that nobody evaluates therefore.
+    """
 
     module: str
     sensors: tuple[Sensor, ...]
+    left: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
+
+    @property
+    def has_native(self) -> bool:
+        """Is any of them one of Dagster's own?"""
+        return any(sensor.is_native for sensor in self.sensors)
+
+    def make_ready(self) -> None:
+        """Have at hand what they are evaluated with: for sensors of Dagster's own, its instance.
+
+        Raises:
+            SettingsError: DAGSTER_HOME is missing or no folder, or what its dagster.yaml says is refused by Dagster.
+        """
+        if self.has_native:
+            make_ready()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +81,9 @@ def load_sensors(given: str | None) -> LoadedSensors:
     with redirect_stdout(sys.stderr):
         modules = list(_imported(place.module, place))
     _refuse_another(modules[0], place)
-    sensors = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Sensor)}
+    values = [value for module in modules for value in vars(module).values()]
+    native = find_native(values, _said(place), place.root)
+    sensors = {id(value): value for value in (*values, *native.sensors) if isinstance(value, Sensor)}
     if not sensors:
         raise LoadingError(
             f"{_said(place)} has no sensors: a sensor is an attribute of the module, made with"
@@ -67,9 +92,14 @@ def load_sensors(given: str | None) -> LoadedSensors:
     _refuse_doubled(list(sensors.values()))
     try:
         declared = declared_resources(modules)
-        return LoadedSensors(place.module, tuple(bound(sensor, declared) for sensor in sensors.values()))
+        found = [
+            # Dagster gives its own sensors their resources itself.
+            sensor if sensor.is_native else bound(sensor, {**native.resources.get(sensor.name, {}), **declared})
+            for sensor in sensors.values()
+        ]
     except DefinitionError as error:
         raise LoadingError(str(error)) from error
+    return LoadedSensors(place.module, tuple(found), native.left, native.unlisted)
 
 
 def find_examples() -> Path:

@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     run_url: Annotated[str | None, AfterValidator(_run_url)] = Field(
         None, description=f"a URL with {{run_id}} in it, such as {EXAMPLE_RUN_URL}"
     )
+    shadow: bool = Field(default=False, description="true or false")
     workers: int = Field(1, ge=1, le=64, description="a whole number of processes, from 1 to 64")
     worker_memory_mb: int | None = Field(None, ge=128, description="a whole number of megabytes, 128 or more")
     retry_attempts: int = Field(10, ge=1, description="a whole number of calls in all, one or more")

@@ -79,7 +79,7 @@ class Worker:
     verdicts: dict[tuple[str, int, int], str]
     names: list[str]
     timeouts: list[float]
-    module: str
+    loaded: LoadedSensors
     standing_by: bool
     opening: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     stopping: bool = False
@@ -102,12 +102,16 @@ class Worker:
                 async with anyio.create_task_group() as inner:
                     await inner.start(self.daemon.run)
                     self._started = True
-                    ident = threading.main_thread().ident or 0
-                    self.channel.send(Ready(self.daemon.daemon_id, self.module, self.names, self.timeouts, ident))
+                    self.channel.send(self._ready())
             self._count()
             self.channel.send(Drained())
             await self.channel.flush()
             tasks.cancel_scope.cancel()
+
+    def _ready(self) -> Ready:
+        ident = threading.main_thread().ident or 0
+        told = (self.loaded.module, self.names, self.timeouts, ident, self.loaded.left, self.loaded.unlisted)
+        return Ready(self.daemon.daemon_id, *told)
 
     async def _listen(self) -> None:
         async for message in self.channel.messages():
@@ -227,6 +231,7 @@ async def _made(channel: Channel, begin: Begin, numbers: memoryview) -> None:
     loaded = load_sensors(settings.sensors)
     # What was loaded stays: no collection need walk over it again. A tenth more events a second with the thresholds.
     gc.freeze()
+    loaded.make_ready()
     worker = _assemble(channel, begin, settings, loaded, numbers)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.daemon.stop)
@@ -258,7 +263,7 @@ def _assemble(
     )
     timeouts = [sensor.timeout_seconds or settings.sensor_timeout_seconds for sensor in loaded.sensors]
     daemon = Daemon(options, measures=metrics, announced={"pid": os.getpid()})
-    return Worker(channel, daemon, metrics, calls, verdicts, names, timeouts, loaded.module, begin.role == "standby")
+    return Worker(channel, daemon, metrics, calls, verdicts, names, timeouts, loaded, begin.role == "standby")
 
 
 def _end_with(parent: int) -> None:

@@ -46,7 +46,11 @@ def offer_of(offered: Iterable[Offered]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SensorRow:
-    """A sensor whose lease is held. `place` is None while it has never been started."""
+    """A sensor whose lease is held. `place` is None while it has never been started.
+
+    Attributes:
+        started: by an operator, whatever code and settings say.
+    """
 
     sensor_name: str
     lease_epoch: int
@@ -54,6 +58,7 @@ class SensorRow:
     place: Place | None
     former_filter: Filter | None
     filter_since: Snapshot | None
+    started: bool = False
 
 
 async def deploy_sensors(session: Session, offered: Sequence[Offered], identity: Identity, arrival: int) -> None:
@@ -113,7 +118,14 @@ def _sensor_of(row: asyncpg.Record) -> SensorRow:
         None if row["position"] is None else place_of(row),
         None if former is None else Filter.read(former),
         None if row["filter_since"] is None else Snapshot.parse(row["filter_since"]),
+        row["started"],
     )
+
+
+async def read_sensor_settings(session: Session) -> dict[str, str]:
+    """What operators have decided of each sensor: `declared`, `running` or `stopped`, by name."""
+    with translated():
+        return {row["sensor_name"]: row["state"] for row in await session.fetch(statement("read_sensor_settings"))}
 
 
 async def release_leases(session: Session, daemon_id: UUID, names: Iterable[str]) -> None:

@@ -16,6 +16,8 @@ EvaluationKey = tuple[str, int, int]
 # A tick keeps the reasons and errors of so many evaluations; the counts are of all.
 DETAILS = 20
 DETAIL_CHARACTERS = 500
+# Of what a shadow passed nothing was evaluated.
+COUNTED = ("requested", "acted", "skipped", "failed")
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
 
 
 def _tick(settlement: Settlement) -> tuple[Any, ...]:
-    counts = dict.fromkeys(("requested", "acted", "skipped", "failed"), 0)
+    counts = dict.fromkeys(COUNTED, 0)
     notable: list[dict[str, object]] = []
     events: list[int] = []
     outcome = ""
@@ -69,7 +71,8 @@ def _tick(settlement: Settlement) -> tuple[Any, ...]:
         conclusion = evaluation.conclusion
         assert conclusion is not None  # noqa: S101 - only finished evaluations are in a settlement
         outcome = conclusion.outcome
-        counts[outcome] += 1
+        if outcome in counts:
+            counts[outcome] += 1
         events.append(evaluation.event.event_id)
         said = conclusion.reason or conclusion.error
         if said and len(notable) < DETAILS:

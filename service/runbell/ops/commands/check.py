@@ -10,8 +10,10 @@ from runbell.core.narrowing import Narrowing
 from runbell.core.resource_kinds import is_enterable
 from runbell.core.sensors import Sensor
 from runbell.core.statuses import DagsterRunStatus
+from runbell.ops.both_daemons import compared, native_notes, read_both
 from runbell.ops.failures import explained
 from runbell.ops.loading import load_sensors
+from runbell.ops.masking import mask
 from runbell.ops.settings import Settings, read_settings
 
 
@@ -22,13 +24,19 @@ def check(
     default_status: Annotated[str | None, typer.Option(help="RUNBELL_DEFAULT_STATUS")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
-    """Load the sensors and say what each of them watches; needs no database."""
+    """Load the sensors and say what each of them watches; needs no database.
+
+    With DAGSTER_HOME set it also says which of them Dagster's own daemon answers.
+    """
     with explained():
         settings = read_settings(
             needs_database=False, sensors=sensors, code_location=code_location, default_status=default_status
         )
         loaded = load_sensors(settings.sensors)
-    rows = [row_of(sensor, settings) for sensor in loaded.sensors]
+        states = read_both(loaded, settings)
+    rows = [compared(row_of(sensor, settings), sensor, settings, states) for sensor in loaded.sensors]
+    for sentence in states.sentences:
+        typer.echo(mask(sentence), err=True)
     if json:
         typer.echo(json_text.dumps(rows, indent=2, default=str))
         return
@@ -71,8 +79,8 @@ def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
 
 def notes_on(sensor: Sensor) -> list[str]:
     """What is worth knowing and no mistake."""
-    notes = []
-    if sensor.minimum_interval_seconds is not None:
+    notes = native_notes(sensor) if sensor.is_native else []
+    if sensor.minimum_interval_seconds is not None and not sensor.is_native:
         notes.append(
             f"minimum_interval_seconds={sensor.minimum_interval_seconds:g} is not needed and has no effect:"
             " nothing is polled"

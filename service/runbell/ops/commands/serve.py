@@ -39,6 +39,11 @@ def _option(variable: str) -> Any:
     return typer.Option(help=f"RUNBELL_{variable}", show_default=False, metavar="VALUE")
 
 
+Shadow = Annotated[
+    bool, typer.Option("--shadow", help="RUNBELL_SHADOW: say what would be evaluated, and call nothing.")
+]
+
+
 def serve(  # noqa: PLR0913 - each setting has its flag
     *,
     # Text, whatever the setting is: so that all bad values are reported together, wherever they come from.
@@ -77,9 +82,10 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     dagster_headers: Annotated[str | None, _option("DAGSTER_HEADERS")] = None,
     dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
+    shadow: Shadow = False,
 ) -> None:
     """Answer run status changes until told to stop."""
-    raise typer.Exit(_serve_as_told(dict(locals())))
+    raise typer.Exit(_serve_as_told({**locals(), "shadow": shadow or None}))
 
 
 def _serve_as_told(flags: Mapping[str, Any]) -> int:
@@ -208,7 +214,12 @@ class Served:
             module=ready.module,
             sensors=len(ready.sensors),
             **port,
+            **({"shadow": True} if self._settings.shadow else {}),
         )
+        if ready.left:
+            log.info("left_to_dagster", names=list(ready.left))
+        if ready.unlisted:
+            log.warning("sensors_unlisted", names=list(ready.unlisted), remedy="no Definitions holds them")
 
     def _why_not_ready(self, stop: StopSignals) -> str | None:
         if stop.asked:

@@ -5,6 +5,7 @@ SELECT
     s.sensor_name,
     s.lease_epoch,
     s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active,
+    s.state = 'running' AS started,
     s.position::text AS position,
     s.upper::text AS upper,
     s.last_xid::text::bigint AS last_xid,
