@@ -11,8 +11,10 @@ import anyio
 import anyio.to_thread
 import structlog
 
+from runbell.alerts.notifier import Notifier
+from runbell.alerts.refusals import NotifyError
 from runbell.ops.masking import mask
-from runbell.ops.notifiers import Notifier, NotifyError, digests_of, read_notifiers
+from runbell.ops.notifiers import digests_of, read_notifiers
 from runbell.ops.settings import Settings
 from runbell.store import connections
 from runbell.store.notices import Notice, claim_notices, settle_notices
