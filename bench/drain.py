@@ -19,7 +19,7 @@ import processes
 import queues
 import server
 from backlog import write_backlog
-from contenders import READY_SECONDS, Contender, bare_loop, runbell, wait_answered, wait_settled, wait_until
+from contenders import READY_SECONDS, REQUESTS, Contender, bare_loop, runbell, wait_answered, wait_settled, wait_until
 from figures import Figures
 from options import parser_of
 from tables import print_setting, print_table, spread
@@ -68,26 +68,33 @@ async def _measure(contenders: list[Contender], options: argparse.Namespace) -> 
         for number in range(options.rounds):
             for contender in contenders if number % 2 == 0 else contenders[::-1]:
                 async with server.fresh_database(postgres, f"round_{number}") as url:
-                    log = Path(folder) / "log"
-                    sample = await _drain(contender, postgres, url, log, options)
-                    samples[contender.name].append(sample)
+                    samples[contender.name].append(
+                        await drain(
+                            contender,
+                            postgres,
+                            url,
+                            Path(folder) / "log",
+                            events=options.events,
+                            evaluations=options.events * options.sensors,
+                        )
+                    )
     return samples
 
 
-async def _drain(
-    contender: Contender, postgres: server.Server, url: str, log: Path, options: argparse.Namespace
+async def drain(
+    contender: Contender, postgres: server.Server, url: str, log: Path, *, events: int, evaluations: int
 ) -> Sample:
+    """Have a contender answer a backlog of so many events, which so many evaluations come of."""
     session = await asyncpg.connect(url)
     await contender.set_up(url, session)
     async with contender.serving(url, session, log):
         pass
     await wait_until(session, f"SELECT NOT ({contender.ready})", seconds=READY_SECONDS)
-    await write_backlog(session, options.events)
-    evaluations = options.events * options.sensors
+    await write_backlog(session, events)
     server_cpu = server.cpu_seconds(postgres)
     async with contender.serving(url, session, log) as pid:
         cpu = processes.cpu_seconds(pid)
-        if options.kind == "request":
+        if contender.settled == REQUESTS:
             await wait_answered(session, evaluations, seconds=DRAIN_SECONDS)
         await wait_settled(contender, session, evaluations, seconds=DRAIN_SECONDS)
         cpu = processes.cpu_seconds(pid) - cpu
@@ -101,7 +108,9 @@ async def _drain(
 def rate_of(progress: list[tuple[float, int]]) -> float:
     """Evaluations a second from the first commit to the last; what the first brought had been done before."""
     first, last = progress[0][0], progress[-1][0]
-    return sum(count for moment, count in progress if moment > first) / max(last - first, 1e-3)
+    if first == last:
+        return float("nan")
+    return sum(count for moment, count in progress if moment > first) / (last - first)
 
 
 def _report(contenders: list[Contender], samples: dict[str, list[Sample]], options: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ import asyncpg
 import processes
 import queues
 import server
-from contenders import HERE, RECORD, Contender, bare_loop, runbell, wait_answered
+from contenders import HERE, RECORD, Contender, Session, bare_loop, runbell, wait_answered
 from figures import Figures
 from options import parser_of
 from tables import percentile, print_setting, print_table, spread
@@ -98,22 +98,30 @@ async def _round(
 ) -> list[tuple[float, Sample]]:
     session = await asyncpg.connect(url)
     await contender.set_up(url, session)
-    found: list[tuple[float, Sample]] = []
     async with contender.serving(url, session, folder / "log") as pid:
-        await _write(url, 20, WARM_UP, seed=0)
-        await wait_answered(session, written := WARM_UP, seconds=ANSWER_SECONDS)
-        for rate in rates:
-            count = max(int(rate * seconds), 10)
-            cpu = processes.cpu_seconds(pid)
-            commits = await _write(url, rate, count, seed=int(rate))
-            try:
-                await wait_answered(session, written + count, seconds=max(seconds, LEAST_ANSWER_SECONDS))
-            except TimeoutError:
-                break
-            cpu = processes.cpu_seconds(pid) - cpu
-            found.append((rate, Sample.of((await contender.commits(session))[written:], commits, cpu)))
-            written += count
+        found = await measure_one(contender, url, session, pid, rates, seconds)
     await session.close()
+    return found
+
+
+async def measure_one(
+    contender: Contender, url: str, session: Session, pid: int, rates: list[float], seconds: float
+) -> list[tuple[float, Sample]]:
+    """One contender, which serves as process `pid`, at each rate that it keeps up with."""
+    found: list[tuple[float, Sample]] = []
+    await _write(url, 20, WARM_UP, seed=0)
+    await wait_answered(session, written := WARM_UP, seconds=ANSWER_SECONDS)
+    for rate in rates:
+        count = max(int(rate * seconds), 10)
+        cpu = processes.cpu_seconds(pid)
+        commits = await _write(url, rate, count, seed=int(rate))
+        try:
+            await wait_answered(session, written + count, seconds=max(seconds, LEAST_ANSWER_SECONDS))
+        except TimeoutError:
+            break
+        cpu = processes.cpu_seconds(pid) - cpu
+        found.append((rate, Sample.of((await contender.commits(session))[written:], commits, cpu)))
+        written += count
     return found
 
 
