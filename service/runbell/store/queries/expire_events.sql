@@ -1,0 +1,90 @@
+-- Removes the next of the old events that everybody has passed. What may go is decided here, in the statement that
+-- removes it: older than they are kept, and below the place of each sensor that is not orphaned, and in no row of
+-- `evaluations`. One that only stopped sensors have not passed goes when it is older than those may hold it.
+-- Below a place means below the oldest transaction that was open at its position: a few more are held than must be, and
+-- one number stands for all places. Places of another cluster mean nothing: then nothing goes.
+-- $1 after_xid            bigint  the key that has been looked at up to, or 0
+-- $2 after_event_id       bigint
+-- $3 keep_seconds         float8
+-- $4 keep_stopped_seconds float8
+-- $5 scanned              bigint  events to look at
+-- → last a row of what was looked at: events, old (of them, by their age), removed, xid and event_id of the last one;
+--   before it those that stopped sensors have not passed, by what filters look at: sensor_name, filter, status, job_name,
+--   code_location, requester (not known any more), events
+WITH holding AS MATERIALIZED (
+    SELECT
+        s.sensor_name, s.filter, s.position, s.upper, s.last_xid, s.last_event_id,
+        s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active
+    FROM runbell.sensors AS s
+    WHERE s.position IS NOT NULL AND NOT runbell.is_orphaned(s)
+),
+trusted AS MATERIALIZED (
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_open
+    FROM runbell.cluster AS c
+    JOIN pg_control_system() AS here ON here.system_identifier = c.system_identifier
+    WHERE NOT EXISTS (SELECT FROM runbell.list_places_ahead())
+),
+-- PostgreSQL 14 has no min() of transaction ids.
+horizons AS MATERIALIZED (
+    SELECT
+        least(t.oldest_open, min(pg_snapshot_xmin(h.position)::text::bigint))::text::xid8 AS everybody,
+        least(t.oldest_open, min(pg_snapshot_xmin(h.position)::text::bigint) FILTER (WHERE h.active))::text::xid8 AS active
+    FROM trusted AS t
+    LEFT JOIN holding AS h ON true
+    GROUP BY t.oldest_open
+),
+page AS MATERIALIZED (
+    SELECT
+        e.event_id, e.xid, e.source, e.run_id, h.everybody,
+        e.recorded_at < now() - make_interval(secs => $3::float8) AS old,
+        e.recorded_at < now() - make_interval(secs => $4::float8) AS older_than_held
+    FROM horizons AS h
+    CROSS JOIN LATERAL (
+        SELECT f.*
+        FROM runbell.run_events AS f
+        WHERE (f.xid, f.event_id) > ($1::bigint::text::xid8, $2::bigint) AND f.xid < h.active
+        ORDER BY f.xid, f.event_id
+        LIMIT $5::bigint
+    ) AS e
+),
+removable AS MATERIALIZED (
+    SELECT p.event_id, p.xid, p.xid >= p.everybody AS held
+    FROM page AS p
+    WHERE p.old
+        AND (p.xid < p.everybody OR p.older_than_held)
+        AND NOT EXISTS (SELECT FROM runbell.evaluations AS v WHERE v.event_id = p.event_id)
+        AND (
+            p.source NOT IN (SELECT s.source FROM runbell.sources AS s WHERE s.kind = 'dagster')
+            OR runbell.compared_past(p.source, p.run_id)
+        )
+),
+-- The same xid: a rebase that comes in between changes it, and what the places mean.
+removed AS (
+    DELETE FROM runbell.run_events AS e
+    USING removable AS r
+    WHERE e.event_id = r.event_id AND e.xid = r.xid
+    RETURNING e.event_id, e.xid, e.status, e.job_name, e.code_location, r.held
+),
+lost AS (
+    SELECT h.sensor_name, h.filter::text AS filter, r.status, r.job_name, r.code_location, count(*) AS events
+    FROM removed AS r
+    JOIN holding AS h ON NOT h.active
+    WHERE r.held
+        AND NOT pg_visible_in_snapshot(r.xid, h.position)
+        AND (
+            h.upper IS NULL
+            OR NOT pg_visible_in_snapshot(r.xid, h.upper)
+            OR (r.xid, r.event_id) > (h.last_xid, h.last_event_id)
+        )
+    GROUP BY h.sensor_name, h.filter::text, r.status, r.job_name, r.code_location
+)
+SELECT
+    l.sensor_name, l.filter, l.status, l.job_name, l.code_location, NULL::text AS requester, l.events,
+    NULL::bigint AS old, NULL::bigint AS removed, NULL::bigint AS xid, NULL::bigint AS event_id
+FROM lost AS l
+UNION ALL
+SELECT
+    NULL, NULL, NULL, NULL, NULL, NULL, (SELECT count(*) FROM page), (SELECT count(*) FROM page AS p WHERE p.old),
+    (SELECT count(*) FROM removed), last.xid::text::bigint, last.event_id
+FROM (SELECT) AS one
+LEFT JOIN (SELECT p.xid, p.event_id FROM page AS p ORDER BY p.xid DESC, p.event_id DESC LIMIT 1) AS last ON true

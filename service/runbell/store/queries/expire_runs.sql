@@ -1,0 +1,40 @@
+-- Removes what is known of the next runs that nobody has heard of for long: no event of theirs is left, and no
+-- orchestrator that is attached still has their row. With them the failures of their steps.
+-- $1 after_source text    the run that has been looked at up to, or ''
+-- $2 after_run_id text
+-- $3 keep_seconds float8
+-- $4 scanned      bigint  runs to look at
+-- → events (rows looked at), removed, source and run_id of the last one
+WITH page AS MATERIALIZED (
+    SELECT r.source, r.run_id, r.updated_at < now() - make_interval(secs => $3::float8) AS old
+    FROM runbell.runs AS r
+    WHERE (r.source, r.run_id) > ($1::text, $2::text)
+    ORDER BY r.source, r.run_id
+    LIMIT $4::bigint
+),
+removable AS MATERIALIZED (
+    SELECT p.source, p.run_id
+    FROM page AS p
+    WHERE p.old
+        AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.source = p.source AND e.run_id = p.run_id)
+        AND NOT runbell.source_keeps_run(p.source, p.run_id)
+),
+removed AS (
+    DELETE FROM runbell.runs AS r
+    USING removable AS m
+    -- Its age once more: an event of it may be on its way, and its transaction holds the row.
+    WHERE r.source = m.source AND r.run_id = m.run_id AND r.updated_at < now() - make_interval(secs => $3::float8)
+    RETURNING r.source, r.run_id
+),
+failures AS (
+    DELETE FROM runbell.step_failures AS f
+    USING removed AS r
+    WHERE f.source = r.source AND f.run_id = r.run_id
+)
+SELECT
+    (SELECT count(*) FROM page) AS events,
+    (SELECT count(*) FROM removed) AS removed,
+    last.source,
+    last.run_id
+FROM (SELECT) AS one
+LEFT JOIN (SELECT p.source, p.run_id FROM page AS p ORDER BY p.source DESC, p.run_id DESC LIMIT 1) AS last ON true
