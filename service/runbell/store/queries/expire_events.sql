@@ -1,8 +1,7 @@
 -- Removes the next of the old events that everybody has passed. What may go is decided here, in the statement that
--- removes it: older than they are kept, and below the place of each sensor that is not orphaned, and in no row of
+-- removes it: older than they are kept, visible in the place of each sensor that is not orphaned, and in no row of
 -- `evaluations`. One that only stopped sensors have not passed goes when it is older than those may hold it.
--- Below a place means below the oldest transaction that was open at its position: a few more are held than must be, and
--- one number stands for all places. Places of another cluster mean nothing: then nothing goes.
+-- Places of another cluster mean nothing: then nothing goes.
 -- $1 after_xid            bigint  the key that has been looked at up to, or 0
 -- $2 after_event_id       bigint
 -- $3 keep_seconds         float8
@@ -18,40 +17,60 @@ WITH holding AS MATERIALIZED (
     FROM runbell.sensors AS s
     WHERE s.position IS NOT NULL AND NOT runbell.is_orphaned(s)
 ),
-trusted AS MATERIALIZED (
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_open
+-- Thousands of sensors stand at a few places. PostgreSQL 14 has no min() of transaction ids or snapshots.
+places AS MATERIALIZED (
+    SELECT
+        min(h.position::text)::pg_snapshot AS position, min(h.upper::text)::pg_snapshot AS upper,
+        h.last_xid, h.last_event_id, bool_or(h.active) AS active
+    FROM holding AS h
+    GROUP BY h.position::text, h.upper::text, h.last_xid, h.last_event_id
+),
+-- Below `passed` each place sees everything; from `unseen` on, one that is in use sees nothing.
+bounds AS MATERIALIZED (
+    SELECT
+        coalesce(min(pg_snapshot_xmin(p.position)::text::bigint), 9223372036854775807)::text::xid8 AS passed,
+        coalesce(
+            min(pg_snapshot_xmax(coalesce(p.upper, p.position))::text::bigint) FILTER (WHERE p.active),
+            9223372036854775807
+        )::text::xid8 AS unseen
     FROM runbell.cluster AS c
     JOIN pg_control_system() AS here ON here.system_identifier = c.system_identifier
+    LEFT JOIN places AS p ON true
     WHERE NOT EXISTS (SELECT FROM runbell.list_places_ahead())
-),
--- PostgreSQL 14 has no min() of transaction ids.
-horizons AS MATERIALIZED (
-    SELECT
-        least(t.oldest_open, min(pg_snapshot_xmin(h.position)::text::bigint))::text::xid8 AS everybody,
-        least(t.oldest_open, min(pg_snapshot_xmin(h.position)::text::bigint) FILTER (WHERE h.active))::text::xid8 AS active
-    FROM trusted AS t
-    LEFT JOIN holding AS h ON true
-    GROUP BY t.oldest_open
+    HAVING count(*) > 0
 ),
 page AS MATERIALIZED (
     SELECT
-        e.event_id, e.xid, e.source, e.run_id, h.everybody,
+        e.event_id, e.xid, e.source, e.run_id, b.passed,
         e.recorded_at < now() - make_interval(secs => $3::float8) AS old,
         e.recorded_at < now() - make_interval(secs => $4::float8) AS older_than_held
-    FROM horizons AS h
+    FROM bounds AS b
     CROSS JOIN LATERAL (
         SELECT f.*
         FROM runbell.run_events AS f
-        WHERE (f.xid, f.event_id) > ($1::bigint::text::xid8, $2::bigint) AND f.xid < h.active
+        WHERE (f.xid, f.event_id) > ($1::bigint::text::xid8, $2::bigint) AND f.xid < b.unseen
         ORDER BY f.xid, f.event_id
         LIMIT $5::bigint
     ) AS e
 ),
 removable AS MATERIALIZED (
-    SELECT p.event_id, p.xid, p.xid >= p.everybody AS held
+    SELECT p.event_id, p.xid
     FROM page AS p
     WHERE p.old
-        AND (p.xid < p.everybody OR p.older_than_held)
+        AND (
+            p.xid < p.passed
+            OR NOT EXISTS (
+                SELECT
+                FROM places AS a
+                WHERE (a.active OR NOT p.older_than_held)
+                    AND NOT pg_visible_in_snapshot(p.xid, a.position)
+                    AND (
+                        a.upper IS NULL
+                        OR NOT pg_visible_in_snapshot(p.xid, a.upper)
+                        OR (p.xid, p.event_id) > (a.last_xid, a.last_event_id)
+                    )
+            )
+        )
         AND NOT EXISTS (SELECT FROM runbell.evaluations AS v WHERE v.event_id = p.event_id)
         AND (
             p.source NOT IN (SELECT s.source FROM runbell.sources AS s WHERE s.kind = 'dagster')
@@ -63,14 +82,13 @@ removed AS (
     DELETE FROM runbell.run_events AS e
     USING removable AS r
     WHERE e.event_id = r.event_id AND e.xid = r.xid
-    RETURNING e.event_id, e.xid, e.status, e.job_name, e.code_location, r.held
+    RETURNING e.event_id, e.xid, e.status, e.job_name, e.code_location
 ),
 lost AS (
     SELECT h.sensor_name, h.filter::text AS filter, r.status, r.job_name, r.code_location, count(*) AS events
     FROM removed AS r
     JOIN holding AS h ON NOT h.active
-    WHERE r.held
-        AND NOT pg_visible_in_snapshot(r.xid, h.position)
+    WHERE NOT pg_visible_in_snapshot(r.xid, h.position)
         AND (
             h.upper IS NULL
             OR NOT pg_visible_in_snapshot(r.xid, h.upper)
