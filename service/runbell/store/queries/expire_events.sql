@@ -41,12 +41,12 @@ bounds AS MATERIALIZED (
 ),
 page AS MATERIALIZED (
     SELECT
-        e.event_id, e.xid, e.source, e.run_id, b.passed,
+        e.version, e.event_id, e.xid, e.source, e.run_id, b.passed,
         e.recorded_at < now() - make_interval(secs => $3::float8) AS old,
         e.recorded_at < now() - make_interval(secs => $4::float8) AS older_than_held
     FROM bounds AS b
     CROSS JOIN LATERAL (
-        SELECT f.*
+        SELECT f.ctid AS version, f.*
         FROM runbell.run_events AS f
         WHERE (f.xid, f.event_id) > ($1::bigint::text::xid8, $2::bigint) AND f.xid < b.unseen
         ORDER BY f.xid, f.event_id
@@ -54,7 +54,7 @@ page AS MATERIALIZED (
     ) AS e
 ),
 removable AS MATERIALIZED (
-    SELECT p.event_id, p.xid
+    SELECT p.version
     FROM page AS p
     WHERE p.old
         AND (
@@ -71,17 +71,16 @@ removable AS MATERIALIZED (
                     )
             )
         )
-        AND NOT EXISTS (SELECT FROM runbell.evaluations AS v WHERE v.event_id = p.event_id)
+        AND NOT EXISTS (SELECT FROM runbell.evaluations AS v WHERE v.event_id = p.event_id OFFSET 0)
         AND (
             p.source NOT IN (SELECT s.source FROM runbell.sources AS s WHERE s.kind = 'dagster')
             OR runbell.compared_past(p.source, p.run_id)
         )
 ),
--- The same xid: a rebase that comes in between changes it, and what the places mean.
+-- The very versions that were looked at: a rebase that comes in between changes them, and what the places mean.
 removed AS (
     DELETE FROM runbell.run_events AS e
-    USING removable AS r
-    WHERE e.event_id = r.event_id AND e.xid = r.xid
+    WHERE e.ctid = ANY (ARRAY(SELECT r.version FROM removable AS r))
     RETURNING e.event_id, e.xid, e.status, e.job_name, e.code_location
 ),
 lost AS (

@@ -6,7 +6,7 @@
 -- → events (rows looked at), old (of them, by their age), removed, last_id
 WITH page AS MATERIALIZED (
     SELECT
-        q.request_id, q.event_id, q.target, q.run_id, q.state,
+        q.ctid AS version, q.request_id, q.event_id, q.target, q.run_id, q.state,
         greatest(q.requested_at, q.launched_at) < now() - make_interval(secs => $2::float8) AS old
     FROM runbell.run_requests AS q
     WHERE q.request_id > $1::bigint
@@ -14,22 +14,23 @@ WITH page AS MATERIALIZED (
     LIMIT $3::bigint
 ),
 removable AS MATERIALIZED (
-    SELECT p.request_id
+    SELECT p.version
     FROM page AS p
     WHERE p.old
         AND p.state IN ('launched', 'failed', 'canceled')
-        AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.event_id = p.event_id)
-        AND NOT EXISTS (SELECT FROM runbell.evaluations AS v WHERE v.event_id = p.event_id)
-        AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.source = p.target AND e.run_id = p.run_id)
+        AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.event_id = p.event_id OFFSET 0)
+        AND NOT EXISTS (SELECT FROM runbell.evaluations AS v WHERE v.event_id = p.event_id OFFSET 0)
+        AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.source = p.target AND e.run_id = p.run_id OFFSET 0)
         AND NOT EXISTS (
-            SELECT FROM runbell.runs AS r WHERE r.source = p.target AND r.run_id = p.run_id AND r.ended_at IS NULL
+            SELECT FROM runbell.runs AS r
+            WHERE r.source = p.target AND r.run_id = p.run_id AND r.ended_at IS NULL
+            OFFSET 0
         )
 ),
+-- The very versions that were looked at: somebody may ask for another try in between.
 removed AS (
     DELETE FROM runbell.run_requests AS q
-    USING removable AS r
-    -- Its state once more: somebody may have asked for another try in between.
-    WHERE q.request_id = r.request_id AND q.state IN ('launched', 'failed', 'canceled')
+    WHERE q.ctid = ANY (ARRAY(SELECT r.version FROM removable AS r))
     RETURNING q.request_id
 )
 SELECT

@@ -6,30 +6,36 @@
 -- $4 scanned      bigint  runs to look at
 -- → events (rows looked at), removed, source and run_id of the last one
 WITH page AS MATERIALIZED (
-    SELECT r.source, r.run_id, r.updated_at < now() - make_interval(secs => $3::float8) AS old
+    SELECT r.ctid AS version, r.source, r.run_id, r.updated_at < now() - make_interval(secs => $3::float8) AS old
     FROM runbell.runs AS r
     WHERE (r.source, r.run_id) > ($1::text, $2::text)
     ORDER BY r.source, r.run_id
     LIMIT $4::bigint
 ),
 removable AS MATERIALIZED (
-    SELECT p.source, p.run_id
+    SELECT p.version
     FROM page AS p
     WHERE p.old
-        AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.source = p.source AND e.run_id = p.run_id)
+        AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.source = p.source AND e.run_id = p.run_id OFFSET 0)
         AND NOT runbell.source_keeps_run(p.source, p.run_id)
 ),
+-- The very versions that were looked at: an event of the run may be on its way, and its transaction changes the row.
 removed AS (
     DELETE FROM runbell.runs AS r
-    USING removable AS m
-    -- Its age once more: an event of it may be on its way, and its transaction holds the row.
-    WHERE r.source = m.source AND r.run_id = m.run_id AND r.updated_at < now() - make_interval(secs => $3::float8)
+    WHERE r.ctid = ANY (ARRAY(SELECT m.version FROM removable AS m))
     RETURNING r.source, r.run_id
 ),
 failures AS (
     DELETE FROM runbell.step_failures AS f
-    USING removed AS r
-    WHERE f.source = r.source AND f.run_id = r.run_id
+    WHERE f.ctid = ANY (ARRAY(
+        SELECT k.version
+        FROM removed AS r
+        CROSS JOIN LATERAL (
+            SELECT g.ctid AS version FROM runbell.step_failures AS g
+            WHERE g.source = r.source AND g.run_id = r.run_id
+            OFFSET 0
+        ) AS k
+    ))
 )
 SELECT
     (SELECT count(*) FROM page) AS events,

@@ -6,7 +6,7 @@
 -- → events (rows looked at), old (of them, by their age), removed, last_id
 WITH page AS MATERIALIZED (
     SELECT
-        t.tick_id, t.sensor_name, t.last_event_id,
+        t.ctid AS version, t.tick_id, t.sensor_name, t.last_event_id,
         t.settled_at < now() - make_interval(secs => $2::float8) AS old
     FROM runbell.ticks AS t
     WHERE t.tick_id > $1::bigint
@@ -15,13 +15,16 @@ WITH page AS MATERIALIZED (
 ),
 removed AS (
     DELETE FROM runbell.ticks AS t
-    USING page AS p
-    WHERE t.tick_id = p.tick_id
-        AND p.old
-        AND EXISTS (
-            SELECT FROM runbell.ticks AS n
-            WHERE n.sensor_name = p.sensor_name AND n.tick_id > p.tick_id AND n.last_event_id >= p.last_event_id
-        )
+    WHERE t.ctid = ANY (ARRAY(
+        SELECT p.version
+        FROM page AS p
+        WHERE p.old
+            AND EXISTS (
+                SELECT FROM runbell.ticks AS n
+                WHERE n.sensor_name = p.sensor_name AND n.tick_id > p.tick_id AND n.last_event_id >= p.last_event_id
+                OFFSET 0
+            )
+    ))
     RETURNING t.tick_id
 )
 SELECT
