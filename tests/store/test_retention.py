@@ -288,6 +288,23 @@ async def test_of_ticks_the_one_that_got_furthest_stays(connection):
     assert await left(connection, "ticks", "last_event_id") == [5, 20, 30]
 
 
+async def test_a_run_whose_event_is_on_its_way_is_not_waited_for(connection, place, old, database_url):
+    await old("a")
+    await place.add("s")
+    await remove(connection, kinds=["events"])
+    writer = await asyncpg.connect(database_url)
+    transaction = writer.transaction()
+    await transaction.start()
+    await record(writer, "a")
+    await connection.execute("SET lock_timeout = '1s'")
+
+    assert (await remove(connection))[0]["runs"] == 0
+
+    await transaction.commit()
+    await writer.close()
+    assert await left(connection, "runs") == ["a"]
+
+
 async def test_failures_of_steps_go_with_their_run(connection, place, old):
     await old("a")
     await connection.execute("SELECT runbell.record_step_failure('a', 'step', '{}')")

@@ -27,10 +27,16 @@ removable AS MATERIALIZED (
             OFFSET 0
         )
 ),
--- The very versions that were looked at: somebody may ask for another try in between.
+-- Somebody may ask for another try in between: the very versions that were looked at, and none that is held.
+free AS MATERIALIZED (
+    SELECT q.ctid AS version
+    FROM runbell.run_requests AS q
+    WHERE q.ctid = ANY (ARRAY(SELECT r.version FROM removable AS r))
+    FOR UPDATE SKIP LOCKED
+),
 removed AS (
     DELETE FROM runbell.run_requests AS q
-    WHERE q.ctid = ANY (ARRAY(SELECT r.version FROM removable AS r))
+    WHERE q.ctid = ANY (ARRAY(SELECT f.version FROM free AS f))
     RETURNING q.request_id
 )
 SELECT

@@ -19,10 +19,16 @@ removable AS MATERIALIZED (
         AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.source = p.source AND e.run_id = p.run_id OFFSET 0)
         AND NOT runbell.source_keeps_run(p.source, p.run_id)
 ),
--- The very versions that were looked at: an event of the run may be on its way, and its transaction changes the row.
+-- An event of the run may be on its way, and its transaction holds the row: it is not waited for.
+free AS MATERIALIZED (
+    SELECT r.ctid AS version
+    FROM runbell.runs AS r
+    WHERE r.ctid = ANY (ARRAY(SELECT m.version FROM removable AS m))
+    FOR UPDATE SKIP LOCKED
+),
 removed AS (
     DELETE FROM runbell.runs AS r
-    WHERE r.ctid = ANY (ARRAY(SELECT m.version FROM removable AS m))
+    WHERE r.ctid = ANY (ARRAY(SELECT f.version FROM free AS f))
     RETURNING r.source, r.run_id
 ),
 failures AS (
