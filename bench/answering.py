@@ -1,8 +1,8 @@
 """The sensors module that `runbell serve` is measured with; what it declares is told by the environment.
 
 BENCH_SENSORS: how many sensors (1). BENCH_MATCHING: so many of them, the first, want the events of the benchmarks; the
-others want another job's (all). BENCH_KIND: what a sensor does, one of the functions below (request). BENCH_REACHING:
-`next`: each wants the job of its own number, `job_0` and so on, and no event reaches two (all).
+others want another job's, `other_1` and so on, and do nothing (all). BENCH_KIND: what a sensor does, by name
+(request). BENCH_REACHING: `next`: each wants the job of its own number, `job_0` and so on (all).
 """
 
 import asyncio
@@ -49,9 +49,9 @@ def _sensor(number: int) -> runbell.Sensor:
         name=f"sensor_{number}",
         run_status=runbell.DagsterRunStatus.SUCCESS,
         monitored_jobs=jobs,
-        request_job="follow_up" if KIND == "request" else None,
+        request_job="follow_up",
     )
-    return declare(FUNCTIONS[KIND])
+    return declare(FUNCTIONS[KIND] if number < MATCHING or OWN_JOBS else nothing)
 
 
 globals().update({f"sensor_{number}": _sensor(number) for number in range(COUNT)})

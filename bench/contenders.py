@@ -82,21 +82,25 @@ class Contender:
             await wait_until(session, self.ready, seconds=READY_SECONDS)
             yield process.pid
 
-    async def commits(self, session: Session) -> list[tuple[int, float, float]]:
-        """For each answered event its id and both commits' moments, in seconds since 1970.
+    async def commits(self, session: Session, after: int = 0) -> list[tuple[int, float, float]]:
+        """For each event above an id, of the job that is answered: its id and both commits' moments, since 1970.
 
         Raises:
             RuntimeError: an event has no request, or more than one.
         """
-        rows = await session.fetch("""
+        rows = await session.fetch(
+            """
             SELECT
                 e.event_id,
                 extract(epoch FROM pg_xact_commit_timestamp(e.xmin))::float8,
                 extract(epoch FROM pg_xact_commit_timestamp(q.xmin))::float8
             FROM runbell.run_events AS e
             LEFT JOIN runbell.run_requests AS q ON q.event_id = e.event_id
+            WHERE e.event_id > $1 AND e.job_name = 'a_job'
             ORDER BY e.event_id
-        """)
+        """,
+            after,
+        )
         found = [tuple(row) for row in rows]
         if len({row[0] for row in found}) < len(found) or any(row[2] is None for row in found):
             raise RuntimeError(f"{self.name} did not answer each event exactly once")
@@ -110,12 +114,18 @@ async def wait_until(session: Session, question: str, *, seconds: float) -> None
             await asyncio.sleep(0.005)
 
 
-async def wait_answered(session: Session, count: int, *, seconds: float) -> None:
-    """Wait until so many events have been answered; asks in a way that costs the server next to nothing."""
-    drawn = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runbell.run_requests_request_id_seq"
-    await wait_until(session, f"SELECT ({drawn}) >= {count}", seconds=seconds)
+DRAWN = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runbell.run_requests_request_id_seq"
+
+
+async def wait_answered(session: Session, count: int, *, above: int = 0, seconds: float) -> None:
+    """Wait until so many events have been answered; asks in a way that costs the server next to nothing.
+
+    `above`: the last request id that was drawn before.
+    """
+    await wait_until(session, f"SELECT ({DRAWN}) >= {above + count}", seconds=seconds)
     # Numbers are drawn before the commit.
-    await wait_until(session, f"SELECT count(*) >= {count} FROM runbell.run_requests", seconds=seconds)
+    made = f"SELECT count(*) >= {count} FROM runbell.run_requests WHERE request_id > {above}"
+    await wait_until(session, made, seconds=seconds)
 
 
 async def wait_settled(contender: Contender, session: Session, count: int, *, seconds: float) -> None:

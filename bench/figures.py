@@ -27,13 +27,15 @@ class Figures:
         self.values[", ".join([self.bench, *map(str, case)])] = list(values)
 
     def write(self, folder: Path | None) -> None:
-        """Into `<bench>.json` of a folder, if there is one; what stands there already and is another case, stays."""
+        """Into `<bench>.json` of a folder, if there is one; of a case that stands there already, as further rounds."""
         if folder is None:
             return
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.bench}.json"
         known: Values = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps(known | self.values, indent=1) + "\n")
+        for case, values in self.values.items():
+            known[case] = known.get(case, []) + values
+        path.write_text(json.dumps(known) + "\n")
 
 
 def read_folder(folder: Path) -> Values:

@@ -19,7 +19,7 @@ import asyncpg
 import processes
 import queues
 import server
-from contenders import HERE, RECORD, Contender, Session, bare_loop, runbell, wait_answered
+from contenders import DRAWN, HERE, RECORD, Contender, Session, bare_loop, runbell, wait_answered
 from figures import Figures
 from options import parser_of
 from tables import percentile, print_setting, print_table, spread
@@ -109,18 +109,20 @@ async def measure_one(
 ) -> list[tuple[float, Sample]]:
     """One contender, which serves as process `pid`, at each rate that it keeps up with."""
     found: list[tuple[float, Sample]] = []
+    above = await session.fetchval(DRAWN)
     await _write(url, 20, WARM_UP, seed=0)
-    await wait_answered(session, written := WARM_UP, seconds=ANSWER_SECONDS)
+    await wait_answered(session, written := WARM_UP, above=above, seconds=ANSWER_SECONDS)
     for rate in rates:
         count = max(int(rate * seconds), 10)
+        newest = await session.fetchval("SELECT max(event_id) FROM runbell.run_events")
         cpu = processes.cpu_seconds(pid)
         commits = await _write(url, rate, count, seed=int(rate))
         try:
-            await wait_answered(session, written + count, seconds=max(seconds, LEAST_ANSWER_SECONDS))
+            await wait_answered(session, written + count, above=above, seconds=max(seconds, LEAST_ANSWER_SECONDS))
         except TimeoutError:
             break
         cpu = processes.cpu_seconds(pid) - cpu
-        found.append((rate, Sample.of((await contender.commits(session))[written:], commits, cpu)))
+        found.append((rate, Sample.of(await contender.commits(session, newest), commits, cpu)))
         written += count
     return found
 
