@@ -129,7 +129,7 @@ async def test_i5_in_any_order_what_somebody_waits_for_stays(database_url: str, 
         for step in world.chance.choices(world.steps, k=world.chance.randrange(1, 4)):
             await step()
         awaited = await world.awaited()
-        removed += (await sweep_all(world.session, NOW, at_once))["events"]
+        removed += (await sweep_all(world.session, NOW, at_once)).rows["events"]
         left = {row[0] for row in await world.session.fetch("SELECT event_id FROM runbell.run_events")}
         assert awaited <= left, f"gone, and awaited: {sorted(awaited - left)}"
         # What became visible in between is no matter; all else that nobody waits for is gone.

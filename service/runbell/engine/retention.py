@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from time import monotonic
 
 import anyio
@@ -22,6 +23,19 @@ EVERY_SECONDS = 600.0
 BACKOFF_SECONDS = 5.0
 
 
+@dataclass(slots=True)
+class Removed:
+    """What a round has removed.
+
+    Attributes:
+        rows: how many of each kind.
+        lost: by sensor, the events that it asked for among them and had not passed.
+    """
+
+    rows: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    lost: Counter[str] = field(default_factory=Counter)
+
+
 class Sweeper:
     """Looks for old rows every ten minutes."""
 
@@ -35,14 +49,18 @@ class Sweeper:
         await anyio.sleep(FIRST_SECONDS)
         while True:
             if self._membership.role is Role.ACTIVE and await claim_retention(self._session, EVERY_SECONDS - 1):
-                await sweep_all(self._session, self._retention)
+                removed = await sweep_all(self._session, self._retention)
+                for sensor, events in sorted(removed.lost.items()):
+                    log.warning("events_expired", sensor=sensor, events=events)
+                if any(removed.rows.values()):
+                    log.info("old_rows_removed", **removed.rows)
             await anyio.sleep(EVERY_SECONDS)
 
 
 async def sweep_all(
     session: Session, retention: Retention, pause: Callable[[float], Awaitable[None]] = anyio.sleep
-) -> dict[Kind, int]:
-    """Remove all that may go, a page at a time; how many rows of each kind.
+) -> Removed:
+    """Remove all that may go, a page at a time.
 
     Args:
         pause: called between pages with the seconds to leave the server alone.
@@ -50,8 +68,7 @@ async def sweep_all(
     Raises:
         StoreUnavailableError: the database cannot be reached.
     """
-    removed: dict[Kind, int] = dict.fromkeys(KINDS, 0)
-    lost: Counter[str] = Counter()
+    removed = Removed()
     for kind in KINDS:
         after = None
         while True:
@@ -59,17 +76,13 @@ async def sweep_all(
             try:
                 swept = await sweep(session, kind, retention, after)
             except StatementAbortedError as error:
-                log.warning("retention_repeated", kind=kind, error=str(error))
+                log.warning("sweep_repeated", kind=kind, error=str(error))
                 await pause(BACKOFF_SECONDS)
                 continue
-            removed[kind] += swept.removed
-            lost.update(swept.lost)
+            removed.rows[kind] += swept.removed
+            removed.lost.update(swept.lost)
             after = swept.after
             if after is None:
                 break
             await pause(pause_after(monotonic() - began))
-    for sensor, events in sorted(lost.items()):
-        log.warning("events_expired", sensor=sensor, events=events)
-    if any(removed.values()):
-        log.info("old_rows_removed", **removed)
     return removed

@@ -131,13 +131,13 @@ class Settings(BaseSettings):
     dagster_answer_seconds: float = Field(
         120.0, ge=1, allow_inf_nan=False, description="a number of seconds, one or more"
     )
+    # As text: what is wrong with it is said without showing it, by whoever reads it.
+    notify_urls: str | None = Field(None, repr=False, description="URLs of Apprise with spaces between them")
+    notify_interval_seconds: Seconds = Field(86_400.0, ge=60, description="a number of seconds, 60 or more")
     retention_events_days: Days = Field(30.0, description=DAYS)
     retention_requests_days: Days = Field(30.0, description=DAYS)
     retention_ticks_days: Days = Field(7.0, description=DAYS)
     retention_stopped_days: Days = Field(90.0, description=DAYS)
-    # As text: what is wrong with it is said without showing it, by whoever reads it.
-    notify_urls: str | None = Field(None, repr=False, description="URLs of Apprise with spaces between them")
-    notify_interval_seconds: Seconds = Field(86_400.0, ge=60, description="a number of seconds, 60 or more")
 
 
 def read_settings(*, needs_database: bool = True, **flags: object) -> Settings:

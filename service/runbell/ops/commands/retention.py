@@ -1,13 +1,15 @@
 """`runbell retention`: what the tables hold, and removing what is old now instead of little by little."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import msgspec
 import typer
 
-from runbell.core.retention import DAY_SECONDS, Kind, Retention
+from runbell.core.retention import DAY_SECONDS, Retention
 from runbell.engine.retention import sweep_all
+from runbell.ops import logs
 from runbell.ops.asking import ask
 from runbell.ops.daemon_options import retention_of
 from runbell.ops.failures import explained
@@ -51,12 +53,16 @@ def show(*, as_json: Json = False, database_url: Url = None) -> None:
 def run(*, as_json: Json = False, database_url: Url = None) -> None:
     """Remove now what may go, at the pace of `serve`; beside it or without it."""
     with explained():
-        kept = retention_of(read_settings(database_url=database_url))
-        removed: dict[Kind, int] = ask(database_url, lambda session: sweep_all(session, kept))
+        settings = read_settings(database_url=database_url)
+        # What is repeated is said beside the answer, which is all that stdout carries.
+        logs.configure(settings.log_format, settings.log_level, sys.stderr.fileno())
+        removed = ask(database_url, lambda session: sweep_all(session, retention_of(settings)))
         if as_json:
             typer.echo(msgspec.json.format(msgspec.json.encode(removed), indent=2))
-        else:
-            typer.echo("removed: " + ", ".join(f"{count} {kind}" for kind, count in removed.items()))
+            return
+        typer.echo("removed: " + ", ".join(f"{count} {kind}" for kind, count in removed.rows.items()))
+        for sensor, events in sorted(removed.lost.items()):
+            typer.echo(f"{sensor} is stopped and has lost {events} events")
 
 
 def _said(seconds: float) -> str:
