@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.smoke:
         options.rounds, options.seconds, options.events = 1, 0.3, 100
-    contenders = [bare_loop("many"), runbell("info"), *others()]
+    contenders = [*([] if options.smoke else [bare_loop("many"), runbell("info")]), *others()]
     rates = [options.rate]
     report(rates, contenders, asyncio.run(measure(options.rounds, rates, options.seconds, contenders)), options.out)
     _report(contenders, asyncio.run(_drain(contenders, options)), options)
