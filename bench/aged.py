@@ -40,7 +40,7 @@ STEP = 1_000_000
 FILL_EVENTS = """
 INSERT INTO runbell.run_events (event_id, xid, source, run_id, job_name, status, native_status, tags, recorded_at)
 SELECT
-    n, (3 + n * 700 / {all})::text::xid8, 'old', 'old-' || n, 'job_' || n % 100, s.status, s.status,
+    n, (3 + n::bigint * 700 / {all})::text::xid8, 'old', 'old-' || n, 'job_' || n % 100, s.status, s.status,
     '{{"team": "data", "dagster/partition": "2026-01-01"}}',
     now() - interval '60 days' + n * interval '1 day' * 59 / {all}
 FROM generate_series({first}, {last}) AS n

@@ -17,7 +17,15 @@ WITH holding AS (
         ORDER BY f.xid, f.event_id
         LIMIT 1
     ) AS e
-    WHERE NOT runbell.is_orphaned(s) AND e.recorded_at < now() - make_interval(secs => $1::float8)
+    -- As runbell.is_orphaned, which who only reads may not call.
+    WHERE (
+            EXISTS (SELECT FROM runbell.daemons AS d WHERE d.daemon_id = s.deployed_by)
+            OR NOT EXISTS (
+                SELECT FROM runbell.daemons AS d
+                WHERE d.module = s.module AND d.code_location IS NOT DISTINCT FROM s.code_location
+            )
+        )
+        AND e.recorded_at < now() - make_interval(secs => $1::float8)
 )
 SELECT
     to_json(h)::text AS document, h.sensor_name, h.active, h.expired_events, h.event_id,
