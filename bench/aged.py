@@ -164,7 +164,7 @@ async def _pages(url: str) -> Rows:
             took = []
             for _ in range(PAGES):
                 began = time.perf_counter()
-                await session.fetch(statement("read_events"), f"{xid}:{xid}:", None, 0, 0, statuses, jobs, 1000)
+                await session.fetch(statement("read_events"), f"{xid}:{xid}:", None, 0, 0, statuses, jobs, 1000, None)
                 took.append((time.perf_counter() - began) * 1000)
             rows.append(("aged", f"a page from {at}, {name}, ms", statistics.median(took)))
     await session.close()

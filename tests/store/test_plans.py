@@ -74,7 +74,7 @@ async def test_reading_events_is_never_sequential(filled, plan):
         position = await position_at(filled, part)
         for upper, key in ((None, (0, 0)), (now, (int(position.split(":")[0]), ROWS // 2))):
             for name, (statuses, jobs) in FILTERS.items():
-                given = [position, upper, *key, statuses, jobs, 1000]
+                given = [position, upper, *key, statuses, jobs, 1000, None]
                 found = await scans(filled, "reading", given)
                 # A page of runs may well be joined by reading them all while there are few.
                 assert found <= {"runs"}, f"{at}, {name}, within a page: {upper is not None}"

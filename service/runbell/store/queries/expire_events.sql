@@ -9,7 +9,7 @@
 -- $5 scanned              bigint  events to look at
 -- → last a row of what was looked at: events, old (of them, by their age), removed, xid and event_id of the last one;
 --   before it those that stopped sensors have not passed, by what filters look at: sensor_name, filter, status, job_name,
---   code_location, requester (not known any more), events
+--   code_location, partition_key, tags, requester (not known any more), events
 WITH holding AS MATERIALIZED (
     SELECT
         s.sensor_name, s.filter, s.position, s.upper, s.last_xid, s.last_event_id,
@@ -81,10 +81,14 @@ removable AS MATERIALIZED (
 removed AS (
     DELETE FROM runbell.run_events AS e
     WHERE e.ctid = ANY (ARRAY(SELECT r.version FROM removable AS r))
-    RETURNING e.event_id, e.xid, e.status, e.job_name, e.code_location
+    RETURNING
+        e.event_id, e.xid, e.status, e.job_name, e.code_location, e.tags,
+        coalesce(e.partition_key, e.tags ->> 'dagster/partition') AS partition_key
 ),
 lost AS (
-    SELECT h.sensor_name, h.filter::text AS filter, r.status, r.job_name, r.code_location, count(*) AS events
+    SELECT
+        h.sensor_name, h.filter::text AS filter, r.status, r.job_name, r.code_location, r.partition_key,
+        r.tags::text AS tags, count(*) AS events
     FROM removed AS r
     JOIN holding AS h ON NOT h.active
     WHERE NOT pg_visible_in_snapshot(r.xid, h.position)
@@ -93,15 +97,16 @@ lost AS (
             OR NOT pg_visible_in_snapshot(r.xid, h.upper)
             OR (r.xid, r.event_id) > (h.last_xid, h.last_event_id)
         )
-    GROUP BY h.sensor_name, h.filter::text, r.status, r.job_name, r.code_location
+    GROUP BY h.sensor_name, h.filter::text, r.status, r.job_name, r.code_location, r.partition_key, r.tags::text
 )
 SELECT
-    l.sensor_name, l.filter, l.status, l.job_name, l.code_location, NULL::text AS requester, l.events,
+    l.sensor_name, l.filter, l.status, l.job_name, l.code_location, l.partition_key, l.tags, NULL::text AS requester,
+    l.events,
     NULL::bigint AS old, NULL::bigint AS removed, NULL::bigint AS xid, NULL::bigint AS event_id
 FROM lost AS l
 UNION ALL
 SELECT
-    NULL, NULL, NULL, NULL, NULL, NULL, (SELECT count(*) FROM page), (SELECT count(*) FROM page AS p WHERE p.old),
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, (SELECT count(*) FROM page), (SELECT count(*) FROM page AS p WHERE p.old),
     (SELECT count(*) FROM removed), last.xid::text::bigint, last.event_id
 FROM (SELECT) AS one
 LEFT JOIN (SELECT p.xid, p.event_id FROM page AS p ORDER BY p.xid DESC, p.event_id DESC LIMIT 1) AS last ON true
