@@ -1,13 +1,12 @@
-"""Measures the time from a committed status change to its committed run request, beside the bare loop.
+"""Measures the time from a committed status change to its committed run request, beside a bare loop and other queues.
 
-    .venv/bin/python bench/latency.py [--rounds 5] [--rates 10,100,1000] [--seconds 10] [--smoke]
+    .venv/bin/python bench/latency.py [--rounds 5] [--rates 1,10,100,1000] [--seconds 10] [--smoke]
 
 Status changes come from a process of their own, each in its transaction, at random moments. Each round
 measures every contender at every rate, in alternating order, each in a fresh database. How the moment of a commit is
-known: `contenders.py`.
+known: `contenders.py`. `--only`: the contenders whose names contain this.
 """
 
-import argparse
 import asyncio
 import json
 import sys
@@ -18,13 +17,19 @@ from pathlib import Path
 
 import asyncpg
 import processes
+import queues
 import server
-from contenders import HERE, RECORD, Contender, bare_loop, runbell, wait_answered
+from contenders import DRAWN, HERE, RECORD, Contender, Session, bare_loop, runbell, wait_answered
+from figures import Figures
+from options import parser_of
 from tables import percentile, print_setting, print_table, spread
 
+TIMES = ("p50", "p95", "p99", "most")
 # Prepares statements and fills caches; not counted.
 WARM_UP = 40
 ANSWER_SECONDS = 30.0
+# Who has not answered by so long after the last event, or as long as events came, cannot keep up with the rate.
+LEAST_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +63,24 @@ Samples = dict[tuple[float, str], list[Sample]]
 
 
 def main() -> None:
-    options = _parser().parse_args()
-    if options.smoke:
-        options.rounds, options.seconds = 1, 0.7
-    rates = [float(rate) for rate in options.rates.split(",")]
-    asyncio.run(_measure(options.rounds, rates, options.seconds, runbell(options.log_level)))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--rates", default="10,100,1000", help="status changes a second")
+    parser = parser_of(__doc__, rounds=5)
+    parser.add_argument("--rates", default="1,10,100,1000", help="status changes a second")
     parser.add_argument("--seconds", type=float, default=10, help="for each contender, rate and round")
     parser.add_argument("--log-level", default="info")
-    parser.add_argument("--smoke", action="store_true", help="one short round: does it run?")
-    return parser
+    parser.add_argument("--only", default="", help="the contenders whose names contain this")
+    options = parser.parse_args()
+    if options.smoke:
+        options.rounds, options.seconds, options.rates = 1, 0.4, "10,100"
+    rates = [float(rate) for rate in options.rates.split(",")]
+    ours = [bare_loop("many"), bare_loop("once"), runbell(options.log_level)]
+    known = [*ours, queues.pgqueuer(10), queues.procrastinate()]
+    contenders = [one for one in known if options.only in one.name]
+    samples = asyncio.run(measure(options.rounds, rates, options.seconds, contenders))
+    report(rates, contenders, samples, options.out)
 
 
-async def _measure(rounds: int, rates: list[float], seconds: float, daemon: Contender) -> None:
-    contenders = [bare_loop("many"), bare_loop("once"), daemon]
+async def measure(rounds: int, rates: list[float], seconds: float, contenders: list[Contender]) -> Samples:
+    """Each contender at each rate in each round; a contender that falls behind a rate is not asked for higher ones."""
     samples: Samples = defaultdict(list)
     with server.durable_server() as postgres, tempfile.TemporaryDirectory() as folder:
         print_setting(await server.settings_of(postgres))
@@ -86,27 +90,40 @@ async def _measure(rounds: int, rates: list[float], seconds: float, daemon: Cont
                 async with server.fresh_database(postgres, f"round_{number}") as url:
                     for rate, sample in await _round(contender, url, Path(folder), rates, seconds):
                         samples[rate, contender.name].append(sample)
-    _report(rates, contenders, samples)
+    return samples
 
 
 async def _round(
     contender: Contender, url: str, folder: Path, rates: list[float], seconds: float
 ) -> list[tuple[float, Sample]]:
     session = await asyncpg.connect(url)
-    await session.execute(contender.prepare)
-    found: list[tuple[float, Sample]] = []
+    await contender.set_up(url, session)
     async with contender.serving(url, session, folder / "log") as pid:
-        await _write(url, 200, WARM_UP, seed=0)
-        await wait_answered(session, written := WARM_UP, seconds=ANSWER_SECONDS)
-        for rate in rates:
-            count = max(int(rate * seconds), 10)
-            cpu = processes.cpu_seconds(pid)
-            commits = await _write(url, rate, count, seed=int(rate))
-            await wait_answered(session, written + count, seconds=ANSWER_SECONDS)
-            cpu = processes.cpu_seconds(pid) - cpu
-            found.append((rate, Sample.of((await contender.commits(session))[written:], commits, cpu)))
-            written += count
+        found = await measure_one(contender, url, session, pid, rates, seconds)
     await session.close()
+    return found
+
+
+async def measure_one(
+    contender: Contender, url: str, session: Session, pid: int, rates: list[float], seconds: float
+) -> list[tuple[float, Sample]]:
+    """One contender, which serves as process `pid`, at each rate that it keeps up with."""
+    found: list[tuple[float, Sample]] = []
+    above = await session.fetchval(DRAWN)
+    await _write(url, 20, WARM_UP, seed=0)
+    await wait_answered(session, written := WARM_UP, above=above, seconds=ANSWER_SECONDS)
+    for rate in rates:
+        count = max(int(rate * seconds), 10)
+        newest = await session.fetchval("SELECT max(event_id) FROM runbell.run_events")
+        cpu = processes.cpu_seconds(pid)
+        commits = await _write(url, rate, count, seed=int(rate))
+        try:
+            await wait_answered(session, written + count, above=above, seconds=max(seconds, LEAST_ANSWER_SECONDS))
+        except TimeoutError:
+            break
+        cpu = processes.cpu_seconds(pid) - cpu
+        found.append((rate, Sample.of(await contender.commits(session, newest), commits, cpu)))
+        written += count
     return found
 
 
@@ -118,23 +135,34 @@ async def _write(url: str, rate: float, count: int, *, seed: int) -> list[float]
     return [float(took) for took in json.loads(said)]
 
 
-def _report(rates: list[float], contenders: list[Contender], samples: Samples) -> None:
+def report(rates: list[float], contenders: list[Contender], samples: Samples, out: Path | None) -> None:
+    """Print the table, and leave the figures in a folder."""
+    figures = Figures("latency")
     floor = contenders[0].name
-    times = ("p50", "p95", "p99", "most")
     rows: list[list[str]] = []
     for rate in rates:
         for contender in contenders:
             taken = samples[rate, contender.name]
-            cells = [spread([getattr(one, name) for one in taken]) for name in (*times, "commit")]
+            if not taken:
+                rows.append([f"{rate:g}", contender.name, "cannot keep up", *[""] * 6])
+                continue
+            cells = [spread([getattr(one, name) for one in taken]) for name in (*TIMES, "commit")]
             rest = [spread([one.written for one in taken], 0), spread([one.cpu for one in taken])]
             rows.append([f"{rate:g}", contender.name, *cells, *rest])
-        for contender in contenders[1:]:
-            pairs = list(zip(samples[rate, contender.name], samples[rate, floor], strict=True))
-            ratios = [spread([getattr(one, name) / getattr(bare, name) for one, bare in pairs]) for name in times]
-            rows.append([f"{rate:g}", f"{contender.name} / {floor}", *ratios, "", "", ""])
+            for name in TIMES:
+                values = [getattr(one, name) for one in taken]
+                figures.add(f"{rate:g} events/s", contender.name, f"{name} ms", values=values)
+        rows += [_ratios(rate, one.name, floor, samples) for one in contenders[1:] if samples[rate, one.name]]
     header = ["events/s", "", "p50", "p95", "p99", "max", "writer's commit p50", "written/s", "CPU s / 1,000"]
     title = "Status change committed -> run request committed, ms: median over the rounds (least to greatest)"
     print_table(title, header, rows)
+    figures.write(out)
+
+
+def _ratios(rate: float, name: str, floor: str, samples: Samples) -> list[str]:
+    pairs = list(zip(samples[rate, name], samples[rate, floor], strict=False))
+    ratios = [spread([getattr(one, time) / getattr(bare, time) for one, bare in pairs]) for time in TIMES]
+    return [f"{rate:g}", f"{name} / {floor}", *ratios, "", "", ""]
 
 
 if __name__ == "__main__":

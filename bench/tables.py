@@ -37,14 +37,15 @@ def percentile(values: Sequence[float], part: float) -> float:
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table in Markdown, aligned."""
+    print(f"{title}\n\n{table_of(header, rows)}", flush=True)
+
+
+def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, aligned."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    print(f"{title}\n")
-    _print_row(header, widths)
-    _print_row(["-" * width for width in widths], widths)
-    for row in rows:
-        _print_row(row, widths)
-    print(flush=True)
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "".join(_line(cells, widths) for cells in lines)
 
 
-def _print_row(cells: Sequence[str], widths: Sequence[int]) -> None:
-    print("| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |")
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |\n"

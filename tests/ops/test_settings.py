@@ -54,6 +54,10 @@ def test_defaults():
         "notify_after_seconds": 60.0,
         "heartbeat_url": None,
         "heartbeat_interval_seconds": 60.0,
+        "retention_events_days": 30.0,
+        "retention_requests_days": 30.0,
+        "retention_ticks_days": 7.0,
+        "retention_stopped_days": 90.0,
     }
 
 
@@ -93,6 +97,10 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "notify_after_seconds": ("5", 5.0),
         "heartbeat_url": ("https://hc.example.org/1", "https://hc.example.org/1"),
         "heartbeat_interval_seconds": ("30", 30.0),
+        "retention_events_days": ("0.5", 0.5),
+        "retention_requests_days": ("14", 14.0),
+        "retention_ticks_days": ("1", 1.0),
+        "retention_stopped_days": ("0", 0.0),
     }
     # In place of the URLs, never beside them: tests/ops/test_url_files.py.
     files = {"database_url_file": None, "listen_url_file": None}
@@ -132,6 +140,7 @@ def test_all_bad_values_are_named_at_once(monkeypatch):
         "MAX_REQUESTS_PER_EVALUATION": "1.5",
         "RETRY_ATTEMPTS": "0",
         "RETRY_BACKOFF_SECONDS": "nan",
+        "RETENTION_EVENTS_DAYS": "-1",
     }
     for name, value in bad.items():
         monkeypatch.setenv(f"RUNBELL_{name}", value)

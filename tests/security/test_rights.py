@@ -31,6 +31,9 @@ LENT = {
     "rebase_places": {"service"},
     "read_step_failures": {"service"},
     "read_retry_tag": {"service"},
+    # Whether an attached table has a run: nothing else of it, and what is attached is the owner's to say.
+    "compared_past": {"service"},
+    "source_keeps_run": {"service"},
     # On a table of one's own these would run whatever its columns' types bring along, in the owner's name.
     "capture_dagster_run": set(),
     "capture_table_row": set(),

@@ -16,6 +16,7 @@ from anyio.abc import TaskStatus
 from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.errors import RunbellError, SchemaBehindError, StoreUnavailableError
 from runbell.core.leases import Role
+from runbell.core.retention import Retention
 from runbell.core.sensors import DefaultSensorStatus, Sensor
 from runbell.core.shadowing import offered_as
 from runbell.engine.calls import Calls
@@ -26,6 +27,7 @@ from runbell.engine.measures import Measures
 from runbell.engine.membership import Membership
 from runbell.engine.rebasing import trust_places
 from runbell.engine.reporting import Reporter
+from runbell.engine.retention import Sweeper
 from runbell.engine.service import Service
 from runbell.engine.sessions import Sessions
 from runbell.engine.tail import POLL_SECONDS
@@ -66,6 +68,7 @@ class DaemonOptions:
     role: Role = Role.ACTIVE
     # For the role of those kept apart: the sensors that it is there for.
     only: frozenset[str] = frozenset()
+    retention: Retention = field(default_factory=Retention)
     # Called with the sensors that are kept apart and that nobody evaluates.
     on_apart: Callable[[frozenset[str]], None] | None = None
     # A worker's calls are marked where its supervisor sees them, and it is told what its predecessors died of.
@@ -231,8 +234,9 @@ class Daemon:
         else:
             self._say_polling()
         sessions = await Sessions.taken_from(pool)
+        sweeper = Sweeper(pool, self._membership, self._options.retention)
         reporter = Reporter(self._measures)
-        return Service(self._deployment, self._membership, sessions, listener, sleep, watcher, reporter)
+        return Service(self._deployment, self._membership, sessions, listener, sleep, watcher, reporter, sweeper)
 
     def _say_ready(self, task_status: TaskStatus[None]) -> None:
         self.ready = self._was_ready = True

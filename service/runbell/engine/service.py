@@ -26,6 +26,7 @@ from runbell.engine.muting import StoredMemory
 from runbell.engine.pace import Pace
 from runbell.engine.reconciler import Reconciler
 from runbell.engine.reporting import Reporter
+from runbell.engine.retention import Sweeper
 from runbell.engine.retries import Retries
 from runbell.engine.sessions import Sessions
 from runbell.engine.tail import Tail
@@ -53,6 +54,7 @@ class Service:
         sleep: Sleep | None,
         watcher: Watcher | None,
         reporter: Reporter,
+        sweeper: Sweeper,
     ) -> None:
         self._deployment = deployment
         self._membership = membership
@@ -60,6 +62,7 @@ class Service:
         self._listener = listener
         self._sleep = sleep
         self._reporter = reporter
+        self._sweeper = sweeper
         self._term = Term()
         deadlines = Deadlines(deployment.limits.timeout_seconds)
         lookups = StoreLookups(pool)
@@ -128,6 +131,7 @@ class Service:
         readers.start_soon(self._tail.run)
         readers.start_soon(self._retries.run)
         readers.start_soon(Reconciler(self._pool, self._membership).run)
+        readers.start_soon(self._sweeper.run)
 
     async def _drain(self, grace_seconds: float) -> None:
         """Begin nothing more, settle what finishes within the grace period, give up the leases (I10).

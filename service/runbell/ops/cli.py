@@ -22,6 +22,7 @@ COMMANDS = {
     "launchers": "Show what waits to be launched; pause and resume targets.",
     "requests": "Show run requests.",
     "dead-letters": "Show evaluations that were given up, call them again, or drop them.",
+    "retention": "Show what the tables hold, and remove what is old.",
     "status": "Show sensors, requests and daemons at a glance.",
 }
 MODULES = {"detach": "attach"}

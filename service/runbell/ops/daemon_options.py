@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from runbell.core.retention import DAY_SECONDS, Retention
 from runbell.engine.daemon import DaemonOptions
 from runbell.ops.loading import LoadedSensors
 
@@ -26,5 +27,16 @@ def daemon_options(settings: "Settings", loaded: LoadedSensors, **more: Any) -> 
         retry_backoff_seconds=settings.retry_backoff_seconds,
         shutdown_grace_seconds=settings.shutdown_grace_seconds,
         shadow=settings.shadow,
+        retention=retention_of(settings),
         **more,
+    )
+
+
+def retention_of(settings: "Settings") -> Retention:
+    """How long rows are kept."""
+    return Retention(
+        events=settings.retention_events_days * DAY_SECONDS,
+        requests=settings.retention_requests_days * DAY_SECONDS,
+        ticks=settings.retention_ticks_days * DAY_SECONDS,
+        stopped=settings.retention_stopped_days * DAY_SECONDS,
     )

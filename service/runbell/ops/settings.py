@@ -74,6 +74,9 @@ def _format_of_output() -> LogFormat:
 
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# A century: beyond it a database's time of day ends somewhere.
+Days = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
+DAYS = "a number of days, up to 36500 (0: for ever)"
 
 
 class Settings(BaseSettings):
@@ -138,6 +141,10 @@ class Settings(BaseSettings):
     # As text, for the same reason.
     heartbeat_url: str | None = Field(None, repr=False, description="a URL of http or https")
     heartbeat_interval_seconds: Seconds = Field(60.0, ge=1, description="a number of seconds, one or more")
+    retention_events_days: Days = Field(30.0, description=DAYS)
+    retention_requests_days: Days = Field(30.0, description=DAYS)
+    retention_ticks_days: Days = Field(7.0, description=DAYS)
+    retention_stopped_days: Days = Field(90.0, description=DAYS)
 
 
 def read_settings(*, needs_database: bool = True, **flags: object) -> Settings:

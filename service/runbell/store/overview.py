@@ -66,7 +66,7 @@ async def count_unseen_events(session: Session, states: Mapping[str, SensorState
     with translated():
         rows = await session.fetch(statement("count_unseen_events"), COUNTED_EVENTS)
     for row in rows:
-        event = _event_of(row)
+        event = event_of(row)
         for name in row["sensors"]:
             state = states.get(name)
             if state is not None and _wanted(state, event, former=row["former"]):
@@ -99,8 +99,8 @@ def _state_of(row: asyncpg.Record) -> SensorState:
         sensor_name=row["sensor_name"],
         state=row["state"],
         orphaned=row["orphaned"],
-        filter=_filter_of(row["filter"]),
-        former_filter=None if former is None else _filter_of(former),
+        filter=filter_of(row["filter"]),
+        former_filter=None if former is None else filter_of(former),
         retrying=row["retrying"],
         dead=row["dead"],
         last_outcome=row["last_outcome"],
@@ -111,7 +111,7 @@ def _state_of(row: asyncpg.Record) -> SensorState:
     )
 
 
-def _filter_of(stored: str) -> Filter:
+def filter_of(stored: str) -> Filter:
     # One that nobody can read asks for nothing: the others are listed and measured all the same.
     return Filter.read(stored) or Filter(frozenset())
 
@@ -121,7 +121,7 @@ def _wanted(state: SensorState, event: RunEvent, *, former: bool) -> bool:
     return wanted.matches(event, state.sensor_name)
 
 
-def _event_of(row: asyncpg.Record) -> RunEvent:
+def event_of(row: asyncpg.Record) -> RunEvent:
     """What a filter looks at, common to all events of the row; no single one is meant."""
     return RunEvent(
         event_id=0,

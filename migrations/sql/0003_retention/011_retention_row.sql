@@ -1,0 +1,1 @@
+INSERT INTO runbell.retention DEFAULT VALUES

@@ -1,0 +1,327 @@
+"""What retention may remove, and what it must leave: each rule, decided by the statement that removes."""
+
+import json
+
+import asyncpg
+import pytest
+
+from runbell.core.filters import Filter
+from runbell.core.retention import KINDS, Retention
+from runbell.store.retention import find_holding_sensors, measure_tables, sweep
+from support.daemons import record
+
+# A moment, and a day, in days' stead.
+SHORT = Retention(events=1.0, requests=1.0, ticks=1.0, stopped=86_400.0)
+FILTER = json.dumps(Filter(frozenset({"SUCCESS"})).to_dict())
+
+
+class Place:
+    """One row of `sensors` and what it has to do with the others."""
+
+    def __init__(self, session):
+        self.session = session
+
+    async def add(self, name, *, state="running", module="a_module"):
+        """A sensor that has passed everything up to now."""
+        await self.session.execute(
+            "INSERT INTO runbell.sensors (sensor_name, module, state, declared_active, filter, filter_hash, position) "
+            "VALUES ($1, $2, $3, true, $4, 1, pg_current_snapshot())",
+            *(name, module, state, FILTER),
+        )
+
+    async def move(self, name):
+        """It has passed everything up to now."""
+        await self.session.execute(
+            "UPDATE runbell.sensors SET position = pg_current_snapshot() WHERE sensor_name = $1", name
+        )
+
+
+@pytest.fixture
+def place(connection):
+    return Place(connection)
+
+
+@pytest.fixture
+def old(connection):
+    async def record_old(run_id="old", status="SUCCESS", *, hours=1.0, **more):
+        """A status change that was recorded so long ago; its event id."""
+        event_id = await record(connection, run_id, status, **more)
+        ago = f"clock_timestamp() - make_interval(secs => {hours * 3600})"
+        await connection.execute(f"UPDATE runbell.run_events SET recorded_at = {ago} WHERE event_id = $1", event_id)
+        await connection.execute(
+            f"UPDATE runbell.runs SET updated_at = {ago}, ended_at = {ago} WHERE run_id = $1", run_id
+        )
+        return event_id
+
+    return record_old
+
+
+async def remove(session, retention=SHORT, kinds=KINDS):
+    """All that may go; the number of rows of each kind, and what sensors have lost."""
+    removed, lost = {}, {}
+    for kind in kinds:
+        after, count = None, 0
+        while True:
+            swept = await sweep(session, kind, retention, after)
+            count += swept.removed
+            lost |= swept.lost
+            after = swept.after
+            if after is None:
+                break
+        removed[kind] = count
+    return removed, lost
+
+
+async def left(session, table="run_events", column="run_id"):
+    return sorted(row[0] for row in await session.fetch(f"SELECT {column} FROM runbell.{table}"))
+
+
+async def test_what_is_old_and_passed_goes_and_what_is_young_stays(connection, place, old):
+    await old("old")
+    await record(connection, "young")
+    await place.add("s")
+
+    removed, lost = await remove(connection)
+
+    assert (removed["events"], removed["runs"], lost) == (1, 1, {})
+    assert await left(connection) == ["young"]
+    assert await left(connection, "runs") == ["young"]
+
+
+async def test_nothing_goes_that_a_running_sensor_has_not_passed_however_old(connection, place, old):
+    await place.add("s")
+    await old("unseen", hours=24 * 365)
+    await place.add("t")
+
+    await remove(connection)
+    assert await left(connection) == ["unseen"]
+
+    await place.move("s")
+    await remove(connection)
+    assert await left(connection) == []
+
+
+async def test_what_became_visible_after_a_place_is_held_though_its_transaction_began_before(
+    connection, place, database_url
+):
+    writer = await asyncpg.connect(database_url)
+    transaction = writer.transaction()
+    await transaction.start()
+    event_id = await record(writer, "late")
+    await writer.execute(
+        "UPDATE runbell.run_events SET recorded_at = clock_timestamp() - interval '1 day' WHERE event_id = $1", event_id
+    )
+    await place.add("s")
+    await transaction.commit()
+    await writer.close()
+
+    await remove(connection)
+
+    assert await left(connection) == ["late"]
+
+
+async def test_what_stands_in_evaluations_stays(connection, place, old):
+    event_id = await old("dead")
+    await place.add("s")
+    await connection.execute(
+        "INSERT INTO runbell.evaluations (sensor_name, event_id, state, attempts) VALUES ('s', $1, 'dead', 10)",
+        event_id,
+    )
+
+    await remove(connection)
+    assert await left(connection) == ["dead"]
+
+    await connection.execute("DELETE FROM runbell.evaluations")
+    await remove(connection)
+    assert await left(connection) == []
+
+
+async def test_an_orphaned_sensor_holds_nothing(connection, place, old):
+    await place.add("gone", module="a_module")
+    await old("unseen")
+    await connection.execute(
+        "INSERT INTO runbell.daemons (daemon_id, module, offer, hostname, pid) "
+        "VALUES (gen_random_uuid(), 'a_module', '', 'h', 1)"
+    )
+
+    await remove(connection)
+
+    assert await left(connection) == []
+
+
+async def test_a_stopped_sensor_holds_until_its_age_and_then_loses_what_it_asked_for(connection, place, old):
+    await place.add("stopped", state="stopped")
+    await old("a")
+    await old("b", hours=48)
+    await old("c", "FAILURE", hours=48)
+    await place.add("s")
+
+    _, lost = await remove(connection)
+
+    assert await left(connection) == ["a"]
+    assert lost == {"stopped": 1}
+    assert await connection.fetchval("SELECT expired_events FROM runbell.sensors WHERE sensor_name = 'stopped'") == 1
+
+
+async def test_a_stopped_sensor_holds_for_ever_if_it_may(connection, place, old):
+    await place.add("stopped", state="stopped")
+    await old("a", hours=24 * 365)
+
+    await remove(connection, Retention(events=1.0, stopped=0.0))
+
+    assert await left(connection) == ["a"]
+
+
+async def test_a_sensor_that_never_started_holds_nothing(connection, place, old):
+    await connection.execute(
+        "INSERT INTO runbell.sensors (sensor_name, module, declared_active, filter, filter_hash) "
+        "VALUES ('never', 'a_module', false, '{}', 1)"
+    )
+    await old("a")
+
+    await remove(connection)
+
+    assert await left(connection) == []
+
+
+async def test_ages_of_zero_keep_for_ever(connection, place, old):
+    await old("a")
+    await place.add("s")
+
+    removed, _ = await remove(connection, Retention(events=0.0, requests=0.0, ticks=0.0))
+
+    assert removed == dict.fromkeys(KINDS, 0)
+    assert await left(connection) == ["a"]
+
+
+async def test_places_of_another_cluster_let_nothing_go(connection, place, old):
+    await old("a")
+    await place.add("s")
+    await connection.execute("UPDATE runbell.cluster SET system_identifier = 1")
+
+    await remove(connection)
+
+    assert await left(connection) == ["a"]
+
+
+async def test_many_pages_are_swept_also_past_rows_that_stay(connection, place, old):
+    await connection.execute("""
+        INSERT INTO runbell.run_events (source, run_id, job_name, status, native_status, recorded_at)
+        SELECT 'sql', 'run-' || n, 'job', 'SUCCESS', 'SUCCESS', clock_timestamp() - interval '1 day'
+        FROM generate_series(1, 3500) AS n
+    """)
+    await connection.execute("""
+        INSERT INTO runbell.evaluations (sensor_name, event_id, state, attempts)
+        SELECT 's', e.event_id, 'dead', 1 FROM runbell.run_events AS e ORDER BY e.event_id LIMIT 1200
+    """)
+    await place.add("s")
+
+    removed, _ = await remove(connection)
+
+    assert removed["events"] == 2300
+
+
+async def add_request(session, event_id, *, state="launched", run_id=None, source="sql"):
+    return await session.fetchval(
+        "INSERT INTO runbell.run_requests "
+        "(sensor_name, event_id, ordinal, target, job_name, state, run_id, requested_at) "
+        "VALUES ('s', $1, 0, $4, 'j', $2, $3, clock_timestamp() - interval '1 day') RETURNING request_id",
+        *(event_id, state, run_id, source),
+    )
+
+
+async def test_a_request_stays_as_long_as_its_event(connection, place, old):
+    await place.add("s")
+    await add_request(connection, await old("kept"))
+
+    assert (await remove(connection))[0]["requests"] == 0
+
+    await place.move("s")
+    assert (await remove(connection))[0]["requests"] == 1
+
+
+@pytest.mark.parametrize("state", ["pending", "claimed"])
+async def test_a_request_that_is_not_done_with_stays(connection, state):
+    await add_request(connection, 1, state=state)
+
+    assert (await remove(connection))[0]["requests"] == 0
+
+
+async def test_a_request_stays_as_long_as_anything_of_its_run(connection, place, old):
+    await add_request(connection, 10**9, run_id="led to")
+    await place.add("s")
+    event_id = await old("led to")
+
+    await remove(connection)
+    assert await left(connection, "run_requests", "run_id") == ["led to"]
+
+    await place.move("s")
+    await connection.execute("UPDATE runbell.runs SET ended_at = NULL, updated_at = clock_timestamp()")
+    await remove(connection)
+    assert await left(connection, "run_events", "event_id") == []
+    assert event_id
+    assert await left(connection, "run_requests", "run_id") == ["led to"]
+
+    await connection.execute("UPDATE runbell.runs SET ended_at = clock_timestamp()")
+    assert (await remove(connection))[0]["requests"] == 1
+
+
+async def test_keys_of_runs_stay(connection):
+    request_id = await add_request(connection, 1)
+    await connection.execute("INSERT INTO runbell.run_keys VALUES ('s', 'key', $1)", request_id)
+
+    assert (await remove(connection))[0]["requests"] == 1
+    assert await left(connection, "run_keys", "run_key") == ["key"]
+
+
+async def test_of_ticks_the_one_that_got_furthest_stays(connection):
+    await connection.executemany(
+        "INSERT INTO runbell.ticks (sensor_name, first_event_id, last_event_id, requested, acted, skipped, failed, "
+        "settled_at) VALUES ($1, 1, $2, 0, 1, 0, 0, clock_timestamp() - interval '1 day')",
+        [("s", 10), ("s", 30), ("s", 20), ("t", 5)],
+    )
+
+    removed, _ = await remove(connection)
+
+    # The last of "s" is that of a retry.
+    assert removed["ticks"] == 1
+    assert await left(connection, "ticks", "last_event_id") == [5, 20, 30]
+
+
+async def test_a_run_whose_event_is_on_its_way_is_not_waited_for(connection, place, old, database_url):
+    await old("a")
+    await place.add("s")
+    await remove(connection, kinds=["events"])
+    writer = await asyncpg.connect(database_url)
+    transaction = writer.transaction()
+    await transaction.start()
+    await record(writer, "a")
+    await connection.execute("SET lock_timeout = '1s'")
+
+    assert (await remove(connection))[0]["runs"] == 0
+
+    await transaction.commit()
+    await writer.close()
+    assert await left(connection, "runs") == ["a"]
+
+
+async def test_failures_of_steps_go_with_their_run(connection, place, old):
+    await old("a")
+    await connection.execute("SELECT runbell.record_step_failure('a', 'step', '{}')")
+    await place.add("s")
+
+    await remove(connection)
+
+    assert await left(connection, "step_failures") == []
+
+
+async def test_sizes_and_who_holds_what_are_shown(connection, place, old):
+    await place.add("stopped", state="stopped")
+    await old("a")
+
+    tables = {row.cells["table_name"]: row.cells for row in await measure_tables(connection)}
+    holding = [row.cells for row in await find_holding_sensors(connection, 1.0)]
+
+    assert tables["run_events"]["bytes"] > 0
+    assert tables["run_events"]["oldest"] is not None
+    assert [(row["sensor_name"], row["active"]) for row in holding] == [("stopped", False)]
