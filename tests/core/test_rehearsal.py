@@ -26,7 +26,7 @@ async def test_it_is_known_in_the_function_its_tasks_and_its_thread() -> None:
             task = tasks.create_task(from_a_task())
         thread = await to_thread.run_sync(send, "from a thread")
 
-    assert [here, task.result(), thread] == ["kept"] * 3
+    assert [here, task.result(), thread, send("afterwards")] == [*["kept"] * 3, "sent"]
     assert [one.body for one in rehearsal.unsent] == ["from the function", "from a task", "from a thread"]
 
 
@@ -47,4 +47,3 @@ async def test_calls_beside_it_are_meant_in_earnest() -> None:
         outside.set()
 
     assert (beside, len(task.result().unsent)) == ("sent", 1)
-    assert send("afterwards") == "sent"
