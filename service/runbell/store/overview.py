@@ -1,28 +1,32 @@
 """How things stand: sensors and how far behind they are, requests by state, daemons. Needs no daemon."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import asyncpg
 
-from runbell.core.events import RunEvent
 from runbell.core.filters import Filter
+from runbell.core.lags import Lag, Reader
+from runbell.core.places import Snapshot
+from runbell.core.routing import Subscription
 from runbell.store.connections import Session
 from runbell.store.failures import translated
+from runbell.store.lags import read_lags
 from runbell.store.listings import Listed, listed
+from runbell.store.places import place_of
 from runbell.store.statements import statement
 
-# Rows read beyond each place: enough to see that a sensor is behind, few enough to be asked at any time.
-COUNTED_EVENTS = 10_000
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SensorState:
     """How one sensor stands.
 
     Attributes:
+        active: what its state comes to.
         orphaned: its module is deployed by a live daemon, without it.
-        lag_events: events beyond its place that it asks for, counted within the first COUNTED_EVENTS there.
+        apart: it blocked a process that evaluates others too, and is evaluated in one of its own.
+        owned: a daemon that counts as live holds its lease.
+        reader: its place and its filters; None: it has never been started.
+        lag_events: events beyond its place that it asks for; see `read_lags`.
         lag_seconds: the age of the oldest of them; zero when there is none.
         retrying: evaluations that its place has passed and that wait, or are being called.
         dead: its dead letters.
@@ -30,15 +34,17 @@ class SensorState:
 
     sensor_name: str
     state: str
+    active: bool
     orphaned: bool
-    filter: Filter
-    former_filter: Filter | None
+    apart: bool
+    owned: bool
     retrying: int
     dead: int
     last_outcome: str | None
     last_evaluated_at: str | None
-    lag_events: int = field(default=0)
-    lag_seconds: float = field(default=0.0)
+    reader: Reader | None
+    lag_events: int = 0
+    lag_seconds: float = 0.0
 
 
 async def read_sensor_states(session: Session) -> list[SensorState]:
@@ -50,22 +56,13 @@ async def read_sensor_states(session: Session) -> list[SensorState]:
     """
     with translated():
         rows = await session.fetch(statement("read_sensor_states"))
-    states = {row["sensor_name"]: _state_of(row) for row in rows}
-    await count_unseen_events(session, states)
-    return list(states.values())
-
-
-async def count_unseen_events(session: Session, states: Mapping[str, SensorState]) -> None:
-    """Count how far each sensor is behind, exactly as the daemon routes: with the sensors' own filters."""
-    with translated():
-        rows = await session.fetch(statement("count_unseen_events"), COUNTED_EVENTS)
-    for row in rows:
-        event = _event_of(row)
-        for name in row["sensors"]:
-            state = states.get(name)
-            if state is not None and _wanted(state, event, former=row["former"]):
-                state.lag_events += row["events"]
-                state.lag_seconds = max(state.lag_seconds, row["age_seconds"])
+    states = [_state_of(row) for row in rows]
+    readers = {state.sensor_name: state.reader for state in states if state.reader is not None}
+    lags = await read_lags(session, readers) if readers else {}
+    for state in states:
+        lag = lags.get(state.sensor_name, Lag())
+        state.lag_events, state.lag_seconds = lag.events, lag.seconds
+    return states
 
 
 async def count_run_requests(session: Session) -> dict[str, int]:
@@ -88,45 +85,33 @@ async def list_daemons(session: Session) -> list[Listed]:
 
 
 def _state_of(row: asyncpg.Record) -> SensorState:
-    former = row["former_filter"]
     return SensorState(
         sensor_name=row["sensor_name"],
         state=row["state"],
+        active=row["active"],
         orphaned=row["orphaned"],
-        filter=_filter_of(row["filter"]),
-        former_filter=None if former is None else _filter_of(former),
+        apart=row["apart"],
+        owned=row["owned"],
         retrying=row["retrying"],
         dead=row["dead"],
         last_outcome=row["last_outcome"],
         last_evaluated_at=row["last_evaluated_at"],
+        reader=_reader_of(row),
     )
 
 
-def _filter_of(stored: str) -> Filter:
-    # One that nobody can read asks for nothing: the others are listed and measured all the same.
+def _reader_of(row: asyncpg.Record) -> Reader | None:
+    if row["position"] is None:
+        return None
+    former, since = row["former_filter"], row["filter_since"]
+    subscription = Subscription(
+        filter_of(row["filter"]),
+        None if former is None else filter_of(former),
+        None if since is None else Snapshot.parse(since),
+    )
+    return Reader(place_of(row), subscription)
+
+
+def filter_of(stored: str) -> Filter:
+    """A stored filter; one that nobody can read asks for nothing: the others are listed and measured all the same."""
     return Filter.read(stored) or Filter(frozenset())
-
-
-def _wanted(state: SensorState, event: RunEvent, *, former: bool) -> bool:
-    wanted = state.former_filter if former and state.former_filter is not None else state.filter
-    return wanted.matches(event, state.sensor_name)
-
-
-def _event_of(row: asyncpg.Record) -> RunEvent:
-    """What a filter looks at, common to all events of the row; no single one is meant."""
-    return RunEvent(
-        event_id=0,
-        xid=0,
-        source="",
-        run_id="",
-        job_name=row["job_name"],
-        code_location=row["code_location"],
-        status=row["status"],
-        native_status=row["status"],
-        partition_key=row["partition_key"],
-        tags=row["tags"] or "{}",
-        message=None,
-        error=None,
-        recorded_at=0.0,
-        requester=row["requester"],
-    )
