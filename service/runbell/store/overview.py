@@ -1,6 +1,8 @@
 """How things stand: sensors and how far behind they are, requests by state, daemons. Needs no daemon."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
@@ -76,6 +78,22 @@ async def list_sensors(session: Session, limit: int | None) -> list[Listed]:
     """The sensors, by name; None lists all."""
     with translated():
         return listed(await session.fetch(statement("list_sensors"), limit))
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonState:
+    """A process that counts as live. `notified`: it is rung awake; else it reads at short intervals."""
+
+    role: str
+    hostname: str
+    pid: int
+    notified: bool
+
+    @classmethod
+    def of(cls, found: Listed) -> "DaemonState":
+        """From a row of `list_daemons`."""
+        cells: Mapping[str, Any] = found.cells
+        return cls(cells["role"], cells["hostname"], cells["pid"], cells["notified"])
 
 
 async def list_daemons(session: Session) -> list[Listed]:
