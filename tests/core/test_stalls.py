@@ -33,8 +33,10 @@ def of_sensor(**seen: object) -> list[Stall]:
         (
             {"lag_events": 1, "lag_seconds": 7300, "apart": True},
             Cause.SLOW_FUNCTION,
-            "the function of alert is slow, in a process of its own, because it blocked others: 1 event waits, "
-            + "the oldest for 2 h, and nothing was finished lately",
+            (
+                "the function of alert is slow, in a process of its own, because it blocked others: 1 event waits,"
+                " the oldest for 2 h, and nothing was finished lately"
+            ),
         ),
         (
             {"running_seconds": 30.0},

@@ -140,6 +140,11 @@ def measure_lags(events: Iterable[Recent], readers: Mapping[str, Reader]) -> dic
     return lags
 
 
+def kind_matches(kind: Kind, wanted: Filter, sensor_name: str) -> bool:
+    """Do events of this kind reach the sensor of this name by this filter?"""
+    return wanted.matches(_any_of(kind), sensor_name)
+
+
 def _any_of(kind: Kind) -> RunEvent:
     """An event of this kind; no single one is meant."""
     return RunEvent(

@@ -26,6 +26,7 @@ class SensorState:
         active: what its state comes to.
         orphaned: its module is deployed by a live daemon, without it.
         apart: it blocked a process that evaluates others too, and is evaluated in one of its own.
+        filter: what it asks for now.
         owned: a daemon that counts as live holds its lease.
         reader: its place and its filters; None: it has never been started.
         lag_events: events beyond its place that it asks for; see `read_lags`.
@@ -39,6 +40,7 @@ class SensorState:
     active: bool
     orphaned: bool
     apart: bool
+    filter: Filter
     owned: bool
     retrying: int
     dead: int
@@ -72,6 +74,13 @@ async def count_run_requests(session: Session) -> dict[str, int]:
     with translated():
         rows = await session.fetch(statement("count_run_requests"))
     return {row["state"]: row["requests"] for row in rows}
+
+
+async def show_sensor(session: Session, sensor_name: str) -> Listed | None:
+    """Everything that is stored of one sensor; None: there is none of this name."""
+    with translated():
+        rows = listed(await session.fetch(statement("show_sensor"), sensor_name))
+    return rows[0] if rows else None
 
 
 async def list_sensors(session: Session, limit: int | None) -> list[Listed]:
@@ -109,6 +118,7 @@ def _state_of(row: asyncpg.Record) -> SensorState:
         active=row["active"],
         orphaned=row["orphaned"],
         apart=row["apart"],
+        filter=filter_of(row["filter"]),
         owned=row["owned"],
         retrying=row["retrying"],
         dead=row["dead"],
