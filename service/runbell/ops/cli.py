@@ -31,7 +31,7 @@ COMMANDS = {
     "preview": "Run a sensor of today over the events of one run; writes and sends nothing.",
     "doctor": "Check database, rights, triggers, notifications, settings and sensors, and say what to do.",
 }
-MODULES = {"detach": "attach"}
+MODULES = {"detach": "attach", "preview": "backtest"}
 
 
 class Later(TyperCommand):
