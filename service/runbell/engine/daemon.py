@@ -117,6 +117,7 @@ class Daemon:
         # What else `daemon_started` says, such as the port that health is answered on.
         self._announced = dict(announced or {})
         self._stopping = anyio.Event()
+        self._grace_seconds = options.shutdown_grace_seconds
         self._connecting = anyio.CancelScope()
         self._started = False
         self._deployment = options.deployment()
@@ -144,8 +145,13 @@ class Daemon:
         """Keep sensors apart from the others from now on, or no longer; who holds them gives them up."""
         self._membership.mark(names, apart=apart)
 
-    def stop(self) -> None:
-        """Drain and end: what has been evaluated is committed, what has not is left for the next start."""
+    def stop(self, grace_seconds: float | None = None) -> None:
+        """Drain and end: what has been evaluated is committed, what has not is left for the next start.
+
+        `grace_seconds`: how long what runs may take to finish; None: as the options say.
+        """
+        if grace_seconds is not None:
+            self._grace_seconds = grace_seconds
         self._stopping.set()
         # A server that does not answer must not hold up the end; once connected, the service drains instead.
         self._connecting.cancel()
@@ -186,7 +192,7 @@ class Daemon:
                     service = await self._connect(stack)
                 if service is not None:
                     on_ready = partial(self._say_ready, task_status)
-                    await service.run(self._stopping, on_ready, self._options.shutdown_grace_seconds)
+                    await service.run(self._stopping, on_ready, lambda: self._grace_seconds)
         except* RunbellError as errors:
             failure = errors
         while isinstance(failure, BaseExceptionGroup):

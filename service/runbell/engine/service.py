@@ -78,8 +78,10 @@ class Service:
         )
         self._tail = Tail(sessions.reading, sleep, listener, lambda held: self._backlog.start([held]))
 
-    async def run(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
-        """Serve until `stopping` is set, then drain.
+    async def run(
+        self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: Callable[[], float]
+    ) -> None:
+        """Serve until `stopping` is set, then drain for so many seconds at most.
 
         Raises:
             ExceptionGroup: of StoreUnavailableError, when the database was lost.
@@ -93,7 +95,7 @@ class Service:
                 on_ready()
                 await stopping.wait()
                 readers.cancel_scope.cancel()
-            await self._drain(grace_seconds)
+            await self._drain(grace_seconds())
             self._tasks.cancel_scope.cancel()
 
     def _doubt(self, sensor_name: str) -> None:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import msgspec
 
+from runbell.core.fingerprints import fingerprint
 from runbell.core.heartbeats import BEAT_SECONDS, SLOW_BEAT_SECONDS
 from runbell.core.leases import Role
 from runbell.engine.calls import Calls
@@ -96,6 +97,7 @@ class Worker:
     verdicts: dict[tuple[str, int, int], str]
     names: list[str]
     timeouts: list[float]
+    prints: list[str]
     module: str
     standing_by: bool
     opening: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -119,7 +121,9 @@ class Worker:
                     await inner.start(self.daemon.run)
                     self._started = True
                     ident = threading.main_thread().ident or 0
-                    self.channel.send(Ready(self.daemon.daemon_id, self.module, self.names, self.timeouts, ident))
+                    self.channel.send(
+                        Ready(self.daemon.daemon_id, self.module, self.names, self.timeouts, ident, self.prints)
+                    )
             self._count()
             self.channel.send(Drained())
             await self.channel.flush()
@@ -143,10 +147,10 @@ class Worker:
                 self.daemon.set_apart(sensors, apart=apart_now)
             case Count():
                 self._count()
-            case Stop():
+            case Stop(grace_seconds=grace):
                 self.stopping = True
                 self.opening.cancel()
-                self.daemon.stop()
+                self.daemon.stop(grace)
 
     def _count(self) -> None:
         counts = self.metrics.counts()
@@ -271,7 +275,9 @@ def _assemble(
     )
     timeouts = [sensor.timeout_seconds or settings.sensor_timeout_seconds for sensor in loaded.sensors]
     daemon = Daemon(options, measures=metrics, announced={"pid": os.getpid()})
-    return Worker(channel, daemon, metrics, calls, verdicts, names, timeouts, loaded.module, begin.role == "standby")
+    prints = [fingerprint(sensor, settings.code_location) for sensor in loaded.sensors]
+    standing_by = begin.role == "standby"
+    return Worker(channel, daemon, metrics, calls, verdicts, names, timeouts, prints, loaded.module, standing_by)
 
 
 def _end_with(parent: int) -> None:

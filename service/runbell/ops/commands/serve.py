@@ -5,6 +5,7 @@ import socket
 import sys
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -12,14 +13,16 @@ import structlog
 import typer
 
 from runbell.engine.channel import Failed, Ready
+from runbell.engine.listeners import Listeners
 from runbell.engine.relay import Relay
-from runbell.engine.supervisor import Listeners, Supervisor
+from runbell.engine.supervisor import Supervisor
 from runbell.engine.workers import Launch
 from runbell.ops import logs
 from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
 from runbell.ops.notices import Notices, notices_of
+from runbell.ops.reloading import reload_on_changes, reload_on_signal, watched_folder
 from runbell.ops.serving_launcher import ServingLauncher, launcher_beside
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
@@ -67,19 +70,21 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     dagster_headers: Annotated[str | None, _option("DAGSTER_HEADERS")] = None,
     dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Load the sensors anew when their files change.")] = False,
 ) -> None:
-    """Answer run status changes until told to stop."""
-    _serve_as_told(dict(locals()))
+    """Answer run status changes until told to stop. SIGHUP: load the sensors anew."""
+    flags = dict(locals())
+    _serve_as_told(flags, reload=flags.pop("reload"))
 
 
-def _serve_as_told(flags: dict[str, Any]) -> None:
+def _serve_as_told(flags: dict[str, Any], *, reload: bool) -> None:
     with explained():
-        served = _serve(read_settings(**flags))
+        served = _serve(read_settings(**flags), reload=reload)
     served.say_end()
     raise typer.Exit(served.code)
 
 
-def _serve(settings: Settings) -> "Served":
+def _serve(settings: Settings, *, reload: bool) -> "Served":
     notices = notices_of(settings)
     beside = launcher_beside(settings)
     stdout = logs.keep_stdout()
@@ -90,7 +95,8 @@ def _serve(settings: Settings) -> "Served":
         listening = None
         if settings.http_port is not None:
             listening = stack.enter_context(bound(settings.http_host, settings.http_port))
-        served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices, beside)
+        watched = watched_folder(settings.sensors) if reload else None
+        served = Served(settings, stack.enter_context(Relay()), stdout, listening, notices, beside, watched)
         anyio.run(served.run, backend_options={"use_uvloop": True})
     return served
 
@@ -106,8 +112,10 @@ class Served:
         listening: socket.socket | None,
         notices: Notices | None,
         beside: ServingLauncher | None,
+        watched: Path | None,
     ) -> None:
         self._settings = settings
+        self._watched = watched
         self._listening = listening
         self._metrics = FleetMetrics()
         self._notices = notices
@@ -126,7 +134,12 @@ class Served:
             launch=launch,
             active=settings.workers,
             memory_mb=settings.worker_memory_mb,
-            listeners=Listeners(started=self._say_started, counted=self._metrics.counted, ended=self._metrics.ended),
+            listeners=Listeners(
+                started=self._say_started,
+                reloaded=self._take_reloaded,
+                counted=self._metrics.counted,
+                ended=self._metrics.ended,
+            ),
         )
         self._metrics.ask = self._supervisor.count
 
@@ -152,10 +165,13 @@ class Served:
             if self._notices:
                 tasks.start_soon(self._notices.run)
             tasks.start_soon(self._stop_when_asked, stop)
+            if self._watched:
+                tasks.start_soon(reload_on_changes, self._watched, self._supervisor.reload)
             async with anyio.create_task_group() as launching:
                 if self._launcher:
                     launching.start_soon(self._launcher.run)
-                await self._supervisor.run(grace)
+                with reload_on_signal(self._supervisor.reload):
+                    await self._supervisor.run(grace)
                 self._stop_launcher()
             tasks.cancel_scope.cancel()
         self._forced = stop.forced
@@ -184,6 +200,10 @@ class Served:
             sensors=len(ready.sensors),
             **port,
         )
+
+    def _take_reloaded(self, ready: Ready) -> None:
+        self._started = ready
+        self._metrics.sensor_names[:] = ready.sensors
 
     def _why_not_ready(self, stop: StopSignals) -> str | None:
         if stop.asked:
