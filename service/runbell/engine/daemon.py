@@ -30,7 +30,7 @@ from runbell.engine.sessions import Sessions
 from runbell.engine.tail import POLL_SECONDS
 from runbell.engine.watcher import Watcher
 from runbell.store.bell import Sleep
-from runbell.store.connections import connect, connect_pool
+from runbell.store.connections import connect, connect_pool, given_as
 from runbell.store.daemons import Identity
 from runbell.store.sensors import Offered, offer_of
 from runbell.store.server import OneServer
@@ -210,11 +210,13 @@ class Daemon:
         stack.callback(pool.terminate)
         await trust_places(url, pool, role=f"rebase {suffix}")
         listener = Listener(listen_url, identity, self._membership.told, pool, server.identify_server)
-        await stack.enter_async_context(listener)
+        with given_as(self._listen_variable):
+            await stack.enter_async_context(listener)
         sleep: Sleep | None = None
         watcher: Watcher | None = None
         if listener.direct:
-            bell = await connect(listen_url, role=f"bell {suffix}", idle_in_transaction_session_timeout="0")
+            with given_as(self._listen_variable):
+                bell = await connect(listen_url, role=f"bell {suffix}", idle_in_transaction_session_timeout="0")
             stack.callback(bell.terminate)
             await server.identify_server(bell)
             sleep = Sleep(bell)
@@ -225,6 +227,10 @@ class Daemon:
         sessions = await Sessions.taken_from(pool)
         reporter = Reporter(self._measures)
         return Service(self._deployment, self._membership, sessions, listener, sleep, watcher, reporter)
+
+    @property
+    def _listen_variable(self) -> str | None:
+        return "RUNBELL_LISTEN_URL" if self._options.listen_url else None
 
     def _say_ready(self, task_status: TaskStatus[None]) -> None:
         self.ready = self._was_ready = True
