@@ -3,7 +3,7 @@
 from runbell.ops.schema import run_folder
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 
 
 def upgrade() -> None:

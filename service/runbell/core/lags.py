@@ -20,12 +20,14 @@ NOTHING = Filter(frozenset())
 
 
 class Kind(NamedTuple):
-    """What filters look at in an event."""
+    """What filters look at in an event. `tags` is JSON text; the last two are None where no filter looks at them."""
 
     status: str
     job_name: str
     code_location: str | None
     requester: str | None
+    partition_key: str | None = None
+    tags: str | None = None
 
 
 class Recent(NamedTuple):
@@ -140,6 +142,11 @@ def measure_lags(events: Iterable[Recent], readers: Mapping[str, Reader]) -> dic
     return lags
 
 
+def is_narrowed(filters: Iterable[Filter]) -> bool:
+    """Does some filter look at tags, partitions or origins?"""
+    return any(wanted.narrowing is not None for wanted in filters)
+
+
 def kind_matches(kind: Kind, wanted: Filter, sensor_name: str) -> bool:
     """Do events of this kind reach the sensor of this name by this filter?"""
     return wanted.matches(_any_of(kind), sensor_name)
@@ -156,8 +163,8 @@ def _any_of(kind: Kind) -> RunEvent:
         code_location=kind.code_location,
         status=kind.status,
         native_status=kind.status,
-        partition_key=None,
-        tags="{}",
+        partition_key=kind.partition_key,
+        tags=kind.tags or "{}",
         message=None,
         error=None,
         recorded_at=0.0,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbell.core.errors import SettingsError
-from runbell.core.lags import Kind, kind_matches
+from runbell.core.lags import Kind, is_narrowed, kind_matches
 from runbell.core.places import Place
 from runbell.ops.finding import find_sensor, read_moment
 from runbell.store.connections import Connection
@@ -64,7 +64,8 @@ async def move(session: Connection, name: str, moment: Moment) -> Move:
 
 
 async def _counted(session: Connection, state: SensorState, new: Place) -> Move:
-    between = await count_between_places(session, None if state.reader is None else state.reader.place, new)
+    place = None if state.reader is None else state.reader.place
+    between = await count_between_places(session, place, new, narrowed=is_narrowed([state.filter]))
     return Move(_asked_for(state, between.passed), _asked_for(state, between.brought_back))
 
 

@@ -40,14 +40,14 @@ async def read_place_at(session: Session, moment: Moment) -> Place:
     return Place(Snapshot.parse(position))
 
 
-async def count_between_places(session: Session, place: Place | None, new: Place) -> Between:
+async def count_between_places(session: Session, place: Place | None, new: Place, *, narrowed: bool = False) -> Between:
     """What moving from one place to another passes over and brings back. None: never started, nothing is to come."""
     columns = [None] * 4 if place is None else [column[0] for column in columns_of([place])]
     with translated():
-        rows = await session.fetch(statement("count_between_places"), *columns, str(new.position))
+        rows = await session.fetch(statement("count_between_places"), *columns, str(new.position), narrowed)
     counts: Sequence[dict[Kind, int]] = ({}, {})
     for row in rows:
-        kind = Kind(row["status"], row["job_name"], row["code_location"], row["requester"])
+        kind = Kind(*(row[name] for name in Kind._fields))
         counts[row["passed"]][kind] = row["events"]
     return Between(passed=counts[True], brought_back=counts[False])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from runbell.core.events import EventKey
-from runbell.core.lags import Kind, Lag, Reader, Recent, measure_lags
+from runbell.core.lags import Kind, Lag, Reader, Recent, is_narrowed, measure_lags
 from runbell.core.places import Place
 from runbell.store.connections import Session
 from runbell.store.failures import translated
@@ -35,7 +35,8 @@ async def read_lags(session: Session, readers: Mapping[str, Reader]) -> dict[str
     statuses = {
         status for reader in readers.values() for one in reader.subscription.filters() for status in one.statuses
     }
-    recent = await read_recent_events(session, statuses, COUNTED_EVENTS)
+    narrowed = is_narrowed(one for reader in readers.values() for one in reader.subscription.filters())
+    recent = await read_recent_events(session, statuses, COUNTED_EVENTS, narrowed=narrowed)
     lags = measure_lags(recent.events, readers)
     first_xid = recent.first_xid
     if first_xid is None:
@@ -44,23 +45,23 @@ async def read_lags(session: Session, readers: Mapping[str, Reader]) -> dict[str
     by_place: dict[Place, dict[str, Reader]] = {}
     for name, reader in far.items():
         by_place.setdefault(reader.place, {})[name] = reader
-    found = await read_first_events(session, list(by_place), statuses, FIRST_EVENTS)
+    found = await read_first_events(session, list(by_place), statuses, FIRST_EVENTS, narrowed=narrowed)
     for events, members in zip(found, by_place.values(), strict=True):
         for name, lag in measure_lags(events, members).items():
             lags[name] = Lag(max(lags[name].events, lag.events), max(lags[name].seconds, lag.seconds))
     return lags
 
 
-async def read_recent_events(session: Session, statuses: Iterable[str], count: int) -> RecentEvents:
+async def read_recent_events(session: Session, statuses: Iterable[str], count: int, *, narrowed: bool) -> RecentEvents:
     """The newest events of these statuses, among the newest `count` that lie beyond some sensor's place."""
     with translated():
-        rows = await session.fetch(statement("read_recent_events"), sorted(statuses), count)
+        rows = await session.fetch(statement("read_recent_events"), sorted(statuses), count, narrowed)
     *found, end = rows
     return RecentEvents([_recent_of(row) for row in found], end["xid"])
 
 
 async def read_first_events(
-    session: Session, places: Sequence[Place], statuses: Iterable[str], count: int
+    session: Session, places: Sequence[Place], statuses: Iterable[str], count: int, *, narrowed: bool
 ) -> list[list[Recent]]:
     """For each place, of the first `count` events beyond it those of these statuses."""
     lasts = [place.last or EventKey(0, 0) for place in places]
@@ -72,6 +73,7 @@ async def read_first_events(
             [last.event_id for last in lasts],
             sorted(statuses),
             count,
+            narrowed,
         )
     found: list[list[Recent]] = [[] for _ in places]
     for row in rows:
@@ -80,5 +82,5 @@ async def read_first_events(
 
 
 def _recent_of(row: asyncpg.Record) -> Recent:
-    kind = Kind(row["status"], row["job_name"], row["code_location"], row["requester"])
+    kind = Kind(*(row[name] for name in Kind._fields))
     return Recent(EventKey(row["xid"], row["event_id"]), row["age"], kind)

@@ -4,7 +4,8 @@
 -- $3 last_xid      bigint
 -- $4 last_event_id bigint
 -- $5 new_position  text    of the second
--- → passed (by the second, not by the first), status, job_name, code_location, requester, events
+-- $6 narrowed      boolean the filter looks at partition and tags
+-- → passed (by the second, not by the first), status, job_name, code_location, requester, partition_key, tags, events
 WITH compared AS (
     SELECT
         e.status,
@@ -25,6 +26,8 @@ WITH compared AS (
                 END
             )
         ) AS requester,
+        CASE WHEN $6::boolean THEN coalesce(e.partition_key, e.tags ->> 'dagster/partition') END AS partition_key,
+        CASE WHEN $6::boolean THEN e.tags::text END AS tags,
         pg_visible_in_snapshot(e.xid, $5::text::pg_snapshot) AS passed
     FROM runbell.run_events AS e
     WHERE pg_visible_in_snapshot(e.xid, $5::text::pg_snapshot) <> (
@@ -35,6 +38,7 @@ WITH compared AS (
             AND (e.xid, e.event_id) <= ($3::bigint::text::xid8, $4::bigint)
     )
 )
-SELECT c.passed, c.status, c.job_name, c.code_location, c.requester, count(*) AS events
+SELECT
+    c.passed, c.status, c.job_name, c.code_location, c.requester, c.partition_key, c.tags, count(*) AS events
 FROM compared AS c
-GROUP BY c.passed, c.status, c.job_name, c.code_location, c.requester
+GROUP BY c.passed, c.status, c.job_name, c.code_location, c.requester, c.partition_key, c.tags

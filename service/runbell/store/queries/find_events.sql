@@ -5,7 +5,7 @@
 -- $4 statuses  text[]  only these
 -- $5 after     bigint  after this id
 -- $6 count     bigint  at most
--- → event_id, status, job_name, code_location, requester
+-- → event_id, status, job_name, code_location, requester, partition_key, tags
 SELECT
     e.event_id,
     e.status,
@@ -20,7 +20,9 @@ SELECT
                 WHEN e.tags ->> 'runbell/request_id' ~ '^[0-9]{1,18}$' THEN (e.tags ->> 'runbell/request_id')::bigint
             END
         )
-    ) AS requester
+    ) AS requester,
+    coalesce(e.partition_key, e.tags ->> 'dagster/partition') AS partition_key,
+    e.tags::text AS tags
 FROM runbell.run_events AS e
 WHERE e.event_id > $5
     AND ($1::float8 IS NULL OR e.recorded_at >= to_timestamp($1::float8))

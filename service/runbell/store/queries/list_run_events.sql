@@ -1,7 +1,7 @@
 -- The status changes of a run in the order in which they were recorded, by what filters look at.
 -- $1 source text
 -- $2 run_id text
--- → event_id, xid, recorded_at, status, job_name, code_location, requester
+-- → event_id, xid, recorded_at, status, job_name, code_location, requester, partition_key, tags
 SELECT
     e.event_id,
     e.xid::text::bigint AS xid,
@@ -18,7 +18,9 @@ SELECT
                 WHEN e.tags ->> 'runbell/request_id' ~ '^[0-9]{1,18}$' THEN (e.tags ->> 'runbell/request_id')::bigint
             END
         )
-    ) AS requester
+    ) AS requester,
+    coalesce(e.partition_key, e.tags ->> 'dagster/partition') AS partition_key,
+    e.tags::text AS tags
 FROM runbell.run_events AS e
 WHERE e.source = $1 AND e.run_id = $2
 ORDER BY e.event_id

@@ -5,7 +5,9 @@
 -- $3 event_ids bigint[]
 -- $4 statuses  text[]   that somebody asks for
 -- $5 scanned   bigint   rows to scan beyond each
--- → place (which of them, from 1), xid, event_id, age (in seconds), status, job_name, code_location, requester
+-- $6 narrowed  boolean  some filter looks at partition and tags
+-- → place (which of them, from 1), xid, event_id, age (in seconds), status, job_name, code_location, requester,
+--   partition_key, tags
 SELECT
     p.place,
     b.xid::text::bigint AS xid,
@@ -26,10 +28,13 @@ SELECT
                 WHEN b.tags ->> 'runbell/request_id' ~ '^[0-9]{1,18}$' THEN (b.tags ->> 'runbell/request_id')::bigint
             END
         )
-    ) AS requester
+    ) AS requester,
+    CASE WHEN $6::boolean THEN coalesce(b.partition_key, b.tags ->> 'dagster/partition') END AS partition_key,
+    CASE WHEN $6::boolean THEN b.tags::text END AS tags
 FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS p (position, last_xid, last_event_id, place)
 CROSS JOIN LATERAL (
-    SELECT e.xid, e.event_id, e.recorded_at, e.status, e.job_name, e.code_location, e.source, e.run_id, e.tags
+    SELECT e.xid, e.event_id, e.recorded_at, e.status, e.job_name, e.code_location, e.source, e.run_id, e.partition_key,
+        e.tags
     FROM runbell.run_events AS e
     WHERE (e.xid, e.event_id) > (
             greatest(pg_snapshot_xmax(p.position::pg_snapshot), p.last_xid::text::xid8),
