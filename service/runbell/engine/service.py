@@ -24,6 +24,7 @@ from runbell.engine.reconciler import Reconciler
 from runbell.engine.reporting import Reporter
 from runbell.engine.retries import Retries
 from runbell.engine.sessions import Sessions
+from runbell.engine.stalls import StallWatch
 from runbell.engine.tail import Tail
 from runbell.engine.tenure import Tenure
 from runbell.engine.term import Held, Term
@@ -109,6 +110,7 @@ class Service:
         for task in (self._committer.run, self._reporter.run, self._write_lazy_places):
             self._tasks.start_soon(task)
         self._tasks.start_soon(self._tenure.run, self._retries)
+        self._tasks.start_soon(StallWatch(self._pool, self._term).run)
         if self._watcher is not None:
             self._tasks.start_soon(self._watcher.run)
         readers.start_soon(self._tail.run)

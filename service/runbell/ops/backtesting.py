@@ -49,6 +49,7 @@ class Chosen:
         limits = Limits(
             timeout_seconds=self.settings.sensor_timeout_seconds,
             max_requests=self.settings.max_requests_per_evaluation,
+            max_chain_depth=self.settings.max_chain_depth,
         )
         return Rehearsing(
             self.sensor, self.sensor_name, pool, limits, lambda event: wanted.matches(event, self.sensor_name)
