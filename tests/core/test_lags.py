@@ -1,6 +1,6 @@
 """How far sensors are behind, against the definition: each event, each sensor, one by one."""
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runbell.core.events import EventKey
@@ -50,7 +50,7 @@ def events(draw: st.DrawFn) -> list[Recent]:
     return [Recent(EventKey(xid, event_id), age, kind) for event_id, (xid, age, kind) in enumerate(rows, start=1)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events(), st.dictionaries(st.sampled_from(["own", "other", "third"]), readers()))
 def test_a_lag_is_what_the_place_has_not_passed_and_the_filter_asks_for(
     recent: list[Recent], given_readers: dict[str, Reader]

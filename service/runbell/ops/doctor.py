@@ -133,7 +133,9 @@ def _rights(facts: DoctorFacts, missing: list[str]) -> Finding:
         return Finding("rights", "failed", said, remedy, 2)
     if not facts.sees_others:
         said = f"all that is needed; role {facts.user_name} is not shown what other users' sessions do"
-        return Finding("rights", "warning", said, f'GRANT pg_read_all_stats TO "{facts.user_name}" tells stalls sooner')
+        return Finding(
+            "rights", "warning", said, f'stalls are told sooner after GRANT pg_read_all_stats TO "{facts.user_name}"'
+        )
     return Finding("rights", "ok", "all that is needed")
 
 
@@ -141,9 +143,8 @@ def _stamp(facts: DoctorFacts) -> Finding:
     if facts.stamped:
         return Finding("triggers", "ok", "events are stamped with their transactions")
     said = "trigger stamp_run_event of runbell.run_events is missing or not enabled ALWAYS"
-    return Finding(
-        "triggers", "failed", said, "ALTER TABLE runbell.run_events ENABLE ALWAYS TRIGGER stamp_run_event", 2
-    )
+    remedy = "as its owner: ALTER TABLE runbell.run_events ENABLE ALWAYS TRIGGER stamp_run_event"
+    return Finding("triggers", "failed", said, remedy, 2)
 
 
 async def _places(session: Connection) -> Finding:
