@@ -3,7 +3,7 @@
 from runbell.ops.schema import run_folder
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 
 def upgrade() -> None:

@@ -95,3 +95,33 @@ def test_check_takes_another_module(tmp_path, module):
 
     assert "only" in runbell("check", "--sensors", "mine", cwd=module).stdout
     assert "only" in runbell("check", cwd=module, RUNBELL_SENSORS=str(module / "mine.py")).stdout
+
+
+def test_check_shows_the_limits_of_each_and_what_the_settings_fill_in(tmp_path):
+    (tmp_path / "sensors.py").write_text(
+        """
+import runbell
+
+@runbell.run_failure_sensor(
+    max_per_minute=6, timeout_seconds=5, max_concurrent=3,
+    retry=runbell.RetryPolicy(attempts=4, factor=2, max_age_seconds=60),
+)
+def limited(context): ...
+
+@runbell.run_failure_sensor(retry=runbell.RetryPolicy(attempts=1))
+def once(context): ...
+"""
+    )
+
+    told = runbell("check", cwd=tmp_path, RUNBELL_SENSOR_TIMEOUT_SECONDS="30").stdout
+    limited, once = json.loads(runbell("check", "--json", cwd=tmp_path).stdout)
+
+    assert "calls     up to 3 at once, in a thread, at most 6 a minute, each 5 s at most" in told
+    assert (
+        "retries   4 calls in all, after 1 s, then 2 times as long each, 3600 s at most, none later than 60 s" in told
+    )
+    assert "calls     one at a time, in a thread, each 30 s at most" in told
+    assert "retries   none: the first failure is a dead letter" in told
+    assert (limited["max_per_minute"], limited["timeout_seconds"]) == (6, 5)
+    assert (limited["retry"]["attempts"], limited["retry"]["backoff_seconds"]) == (4, 1)
+    assert (once["max_per_minute"], once["timeout_seconds"], once["retry"]["attempts"]) == (None, 60, 1)

@@ -216,7 +216,7 @@ async def test_status_is_exactly_what_the_contract_says(database_url: str, conne
 
     found = await answer(database_url, "status")
 
-    assert set(found) == {"sensors", "requests", "daemons"}
+    assert set(found) == {"sensors", "requests", "daemons", "stalls", "database"}
     assert found["sensors"] == [
         {
             "sensor_name": "alerts",

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from runbell.core.errors import SettingsError, StoreUnavailableError
+from runbell.engine.daemon import Daemon, DaemonOptions
 from runbell.ops.settings import Settings, read_settings, same_settings
 from runbell.store.connections import connect
 from runbell.store.url_files import UrlFromFile, current
@@ -121,3 +122,31 @@ def test_every_command_takes_it(database_url: str, tmp_path: Path) -> None:
 
     for command in (["migrate"], ["status", "--json"], ["sensors", "list"], ["dead-letters", "list"]):
         assert runbell(*command, RUNBELL_DATABASE_URL_FILE=str(path)).code == 0
+
+
+async def test_a_mistake_in_the_address_to_listen_at_is_reported_under_its_own_name(database_url: str) -> None:
+    async def serve(**given: str) -> str:
+        daemon = Daemon(DaemonOptions(database_url=database_url, module="m", sensors=(), **given))  # type: ignore[arg-type]
+        with pytest.raises(ExceptionGroup) as raised:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(daemon.run)
+        return str(raised.value.exceptions[0])
+
+    bad = "sslmode=banana"
+
+    said = await serve(listen_url=f"{database_url}&{bad}")
+
+    assert said.startswith("RUNBELL_LISTEN_URL cannot be understood: ")
+    with pytest.raises(SettingsError, match="RUNBELL_DATABASE_URL cannot be understood: "):
+        await connect(f"{database_url}&{bad}", role="test")
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["dead-letters", "list"], ["attach", "dagster"], ["launch", "simulated"]]
+)
+def test_every_command_takes_the_file(command: list[str], tmp_path: Path) -> None:
+    done = runbell(*command, "--database-url-file", str(tmp_path / "nothing"))
+
+    assert done.code == 2
+    assert "--database-url-file: " in done.stderr
+    assert "cannot be read" in done.stderr

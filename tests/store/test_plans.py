@@ -90,7 +90,8 @@ OTHERS = {
     "expire_ticks": [0, 60.0, 1000],
     "expire_runs": ["", "", 60.0, 1000],
     "find_holding_sensors": [60.0, 100],
-    "count_unseen_events": [1000],
+    "read_recent_events": ["{SUCCESS}", 10_000, False],
+    "read_first_events": ["{1:1:}", "{0}", "{0}", "{SUCCESS}", 20, False],
 }
 
 

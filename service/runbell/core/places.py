@@ -51,6 +51,12 @@ class Place:
         """This read's place after the event `last`, of what became visible up to `upper`."""
         return replace(self, upper=self.upper or upper, last=last)
 
+    def passes(self, key: EventKey) -> bool:
+        """Does it lie behind this event?"""
+        if self.position.sees(key.xid):
+            return True
+        return self.upper is not None and self.last is not None and self.upper.sees(key.xid) and key <= self.last
+
     def end(self, upper: Snapshot) -> "Place":
         """The whole place behind this read."""
         return Place(self.upper or upper)

@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-Role: TypeAlias = Literal["active", "standby", "apart"]
+# Arriving: a stand-by that takes the place of one whose sensors are to be loaded anew; only its supervisor knows.
+Role: TypeAlias = Literal["active", "standby", "apart", "arriving"]
 Verdicts: TypeAlias = Sequence[tuple[tuple[str, int, int], str]]
 # A line holds the counts of every sensor at most.
 MOST_BYTES = 64 * 1024 * 1024
@@ -66,6 +67,8 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     # Of the module's other things of Dagster's: what it goes on evaluating, and what nobody evaluates.
     left: Sequence[str] = ()
     unlisted: Sequence[str] = ()
+    # Of each sensor, what tells that it has changed.
+    prints: Sequence[str] = ()
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):

@@ -33,7 +33,7 @@ from runbell.engine.sessions import Sessions
 from runbell.engine.tail import POLL_SECONDS
 from runbell.engine.watcher import Watcher
 from runbell.store.bell import Sleep
-from runbell.store.connections import connect, connect_pool
+from runbell.store.connections import connect, connect_pool, given_as
 from runbell.store.daemons import Identity
 from runbell.store.sensors import Offered, offer_of
 from runbell.store.server import OneServer
@@ -126,6 +126,7 @@ class Daemon:
         # What else `daemon_started` says, such as the port that health is answered on.
         self._announced = dict(announced or {})
         self._stopping = anyio.Event()
+        self._grace_seconds = options.shutdown_grace_seconds
         self._connecting = anyio.CancelScope()
         self._started = False
         self._deployment = options.deployment()
@@ -159,8 +160,13 @@ class Daemon:
         """Keep sensors apart from the others from now on, or no longer; who holds them gives them up."""
         self._membership.mark(names, apart=apart)
 
-    def stop(self) -> None:
-        """Drain and end: what has been evaluated is committed, what has not is left for the next start."""
+    def stop(self, grace_seconds: float | None = None) -> None:
+        """Drain and end: what has been evaluated is committed, what has not is left for the next start.
+
+        `grace_seconds`: how long what runs may take to finish; None: as the options say.
+        """
+        if grace_seconds is not None:
+            self._grace_seconds = grace_seconds
         self._stopping.set()
         # A server that does not answer must not hold up the end; once connected, the service drains instead.
         self._connecting.cancel()
@@ -202,7 +208,7 @@ class Daemon:
                 if service is not None:
                     self._service = service
                     on_ready = partial(self._say_ready, task_status)
-                    await service.run(self._stopping, on_ready, self._options.shutdown_grace_seconds)
+                    await service.run(self._stopping, on_ready, lambda: self._grace_seconds)
         except* RunbellError as errors:
             failure = errors
         self._service = None
@@ -221,11 +227,13 @@ class Daemon:
         stack.callback(pool.terminate)
         await trust_places(url, pool, role=f"rebase {suffix}")
         listener = Listener(listen_url, identity, self._membership.told, pool, server.identify_server)
-        await stack.enter_async_context(listener)
+        with given_as(self._listen_variable):
+            await stack.enter_async_context(listener)
         sleep: Sleep | None = None
         watcher: Watcher | None = None
         if listener.direct:
-            bell = await connect(listen_url, role=f"bell {suffix}", idle_in_transaction_session_timeout="0")
+            with given_as(self._listen_variable):
+                bell = await connect(listen_url, role=f"bell {suffix}", idle_in_transaction_session_timeout="0")
             stack.callback(bell.terminate)
             await server.identify_server(bell)
             sleep = Sleep(bell)
@@ -237,6 +245,10 @@ class Daemon:
         sweeper = Sweeper(pool, self._membership, self._options.retention)
         reporter = Reporter(self._measures)
         return Service(self._deployment, self._membership, sessions, listener, sleep, watcher, reporter, sweeper)
+
+    @property
+    def _listen_variable(self) -> str | None:
+        return "RUNBELL_LISTEN_URL" if self._options.listen_url else None
 
     def _say_ready(self, task_status: TaskStatus[None]) -> None:
         self.ready = self._was_ready = True

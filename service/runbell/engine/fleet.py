@@ -69,8 +69,10 @@ class Fleet:
         if self.closing:
             return
         self._numbers += 1
-        begin = Begin(self._launch.settings, role, sorted(only), list(verdicts.items()), self._launch.colors)
+        told: Role = "standby" if role == "arriving" else role
+        begin = Begin(self._launch.settings, told, sorted(only), list(verdicts.items()), self._launch.colors)
         worker = await Worker.start(self._launch, begin, self._numbers)
+        worker.role = role
         self._starting -= role == "standby"
         if role == "apart":
             self._arriving.remove(only)

@@ -29,6 +29,7 @@ from runbell.engine.reporting import Reporter
 from runbell.engine.retention import Sweeper
 from runbell.engine.retries import Retries
 from runbell.engine.sessions import Sessions
+from runbell.engine.stalls import StallWatch
 from runbell.engine.tail import Tail
 from runbell.engine.tenure import Tenure
 from runbell.engine.term import Held, Term
@@ -87,8 +88,10 @@ class Service:
             sessions.reading, sleep, listener, lambda held: self._backlog.start([held]), reporter.measures
         )
 
-    async def run(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
-        """Serve until `stopping` is set, then drain.
+    async def run(
+        self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: Callable[[], float]
+    ) -> None:
+        """Serve until `stopping` is set, then drain for so many seconds at most.
 
         Raises:
             ExceptionGroup: of StoreUnavailableError, when the database was lost.
@@ -96,7 +99,9 @@ class Service:
         with remembering(StoredMemory(self._pool)):
             await self._serve(stopping, on_ready, grace_seconds)
 
-    async def _serve(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
+    async def _serve(
+        self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: Callable[[], float]
+    ) -> None:
         async with anyio.create_task_group() as self._tasks:
             self._tasks.start_soon(self._listener.watch)
             if self._sleep is not None:
@@ -106,7 +111,7 @@ class Service:
                 on_ready()
                 await stopping.wait()
                 readers.cancel_scope.cancel()
-            await self._drain(grace_seconds)
+            await self._drain(grace_seconds())
             self._tasks.cancel_scope.cancel()
 
     @property
@@ -126,6 +131,7 @@ class Service:
         for task in (self._committer.run, self._reporter.run, self._write_lazy_places):
             self._tasks.start_soon(task)
         self._tasks.start_soon(self._tenure.run, self._retries)
+        self._tasks.start_soon(StallWatch(self._pool, self._term).run)
         if self._watcher is not None:
             self._tasks.start_soon(self._watcher.run)
         readers.start_soon(self._tail.run)

@@ -7,11 +7,9 @@ function's doing: the process is ended, a warm stand-by takes its place, and the
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
-import msgspec
 import structlog
 from anyio.abc import TaskGroup
 
@@ -32,7 +30,9 @@ from runbell.engine.channel import (
     Stop,
 )
 from runbell.engine.fleet import Fleet
+from runbell.engine.listeners import Listeners
 from runbell.engine.relief import Relief, names_of
+from runbell.engine.rolling import Rolling
 from runbell.engine.workers import Launch, Worker
 
 log = structlog.get_logger()
@@ -45,15 +45,6 @@ STUCK_SECONDS = 0.05
 # How often sensors that are apart are looked after.
 CARE_SECONDS = 5.0
 COUNT_SECONDS = 0.3
-
-
-@dataclass(slots=True, kw_only=True)
-class Listeners:
-    """Who is told what. By number of worker: its counts, and that it has ended."""
-
-    started: Callable[[Ready], None] = lambda _: None
-    counted: Callable[[int, msgspec.Raw], None] = lambda _, __: None
-    ended: Callable[[int], None] = lambda _: None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +73,7 @@ class Supervisor:
     _care_at: float = 0.0
     _fleet: Fleet = field(init=False)
     _relief: Relief = field(init=False)
+    _rolling: Rolling = field(init=False)
     _tasks: TaskGroup = field(init=False)
 
     @property
@@ -97,6 +89,7 @@ class Supervisor:
                 self._tasks, self.launch, self._attend, overdue=self._end_overdue, standbys=self.standbys
             )
             self._relief = Relief(self._fleet)
+            self._rolling = Rolling(self._fleet, self.active, self.listeners.reloaded)
             try:
                 for _ in range(self.active):
                     self._fleet.start("active")
@@ -116,6 +109,11 @@ class Supervisor:
         """Everybody drains and ends."""
         self._stop.set()
 
+    def reload(self) -> None:
+        """Load the sensors anew, in new workers; the old ones go on if that fails."""
+        if self._started:
+            self._rolling.begin()
+
     async def count(self) -> None:
         """Have the workers say what they have counted; those that do not answer at once are not waited for."""
         asked = [worker for worker in self._fleet.workers if worker.ready] if self._started else []
@@ -131,7 +129,7 @@ class Supervisor:
         fleet.closing = True
         for worker in list(fleet.workers):
             worker.leaving = True
-            if worker.ready is None and worker.role == "standby":
+            if worker.ready is None and worker.role in {"standby", "arriving"}:
                 # It holds nothing, and may not even listen yet. An active one may have taken leases just now.
                 await worker.kill()
             worker.channel.send(Stop(grace_seconds))
@@ -237,19 +235,20 @@ class Supervisor:
     def _departed(self, worker: Worker) -> None:
         if self._fleet.closing:
             return
-        if worker.leaving:
+        if worker.role == "arriving":
+            self._rolling.failed(worker)
+        elif worker.leaving:
             if worker.drained and worker.role == "apart":
                 self._fleet.resume_apart(worker)
-            return
-        if not self._started:
+        elif not self._started:
             if worker.role == "standby":
                 # Another is started with the daemon; what keeps all from beginning is the active one's to say.
                 return
             how = f"runbell: the first worker process ended while it started ({worker.ended_how()})"
             self.failed = worker.failed or Failed(1, how)
             self._stop.set()
-            return
-        self._relief.mourn(worker)
+        else:
+            self._relief.mourn(worker)
 
     def _hear(self, worker: Worker, message: Message) -> None:  # noqa: C901 - one line a kind of message
         match message:
@@ -274,10 +273,13 @@ class Supervisor:
     def _begun(self, worker: Worker, ready: Ready) -> None:
         worker.ready = ready
         worker.serving = True
+        if worker.role == "arriving":
+            self._rolling.begun(worker)
         self._fleet.promote()
         actives = self._fleet.of("active")
         if not self._started and len(actives) == self.active and all(one.ready for one in actives):
             self._started = True
+            self._rolling.known = ready
             self.listeners.started(ready)
         if self._started:
             self._fleet.keep_standbys()

@@ -18,7 +18,7 @@ from runbell.launchers.launching import Launching
 from runbell.launchers.options import LaunchOptions
 from runbell.launchers.reach import Reach
 from runbell.launchers.targets import Target, TargetAwayError
-from runbell.store.connections import Pool, connect_pool
+from runbell.store.connections import Pool, connect_pool, given_as
 from runbell.store.requests import claim_run_requests
 from runbell.store.waking import wake_on_requests
 
@@ -59,7 +59,8 @@ class LaunchLoop:
         pool = await connect_pool(self._database_url, role="launcher", size=self._options.concurrent + 1)
         try:
             async with anyio.create_task_group() as tasks:
-                await tasks.start(wake_on_requests, self._options.listen_url or self._database_url, self._ring)
+                with given_as("RUNBELL_LISTEN_URL" if self._options.listen_url else None):
+                    await tasks.start(wake_on_requests, self._options.listen_url or self._database_url, self._ring)
                 task_status.started()
                 try:
                     await self._claim_all(pool, tasks)

@@ -1,18 +1,44 @@
 """Asks the database one question, for commands that come, look and go."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import anyio
+import typer
 
 from runbell.ops.settings import read_settings
 from runbell.store import connections
 
 T = TypeVar("T")
 
+# The two flags of every command that speaks with the database.
+Url = Annotated[
+    str | None, typer.Option("--database-url", help="RUNBELL_DATABASE_URL", metavar="VALUE", show_default=False)
+]
+UrlFile = Annotated[
+    str | None,
+    typer.Option("--database-url-file", help="RUNBELL_DATABASE_URL_FILE", metavar="VALUE", show_default=False),
+]
 
-def ask(database_url: str | None, question: Callable[[connections.Session], Awaitable[T]]) -> T:
-    """The answer to a question; `database_url` is what the flag said.
+
+def database_url_of(database_url: str | None, database_url_file: str | None) -> str:
+    """The URL that the two flags, or else the settings, give.
+
+    Raises:
+        SettingsError: there is none, or none that can be read.
+    """
+    return read_settings(database_url=database_url, database_url_file=database_url_file).database_url
+
+
+def ask(
+    database_url: str | None, question: Callable[[connections.Connection], Awaitable[T]], *, patient: bool = False
+) -> T:
+    """The answer to a question.
+
+    Args:
+        database_url: what the flags gave; None: as the settings say.
+        question: is given a session of its own.
+        patient: its statements may take as long as they do.
 
     Raises:
         SettingsError: there is no URL, or none that can be read.
@@ -23,11 +49,14 @@ def ask(database_url: str | None, question: Callable[[connections.Session], Awai
         daemons = ask(None, list_daemons)
     """
     url = read_settings(database_url=database_url).database_url
-    return anyio.run(_ask, url, question)
+    return anyio.run(_ask, url, question, patient)
 
 
-async def _ask(url: str, question: Callable[[connections.Session], Awaitable[T]]) -> T:
-    session = await connections.connect(url, role="command")
+async def _ask(url: str, question: Callable[[connections.Connection], Awaitable[T]], patient: bool) -> T:  # noqa: FBT001 - anyio.run takes none by name
+    if patient:
+        session = await connections.connect(url, role="command", command_seconds=None, statement_timeout="0")
+    else:
+        session = await connections.connect(url, role="command")
     try:
         return await question(session)
     finally:

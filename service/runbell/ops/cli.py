@@ -18,14 +18,21 @@ COMMANDS = {
     "attach": "Watch the runs of an orchestrator.",
     "detach": "Stop watching the runs of an orchestrator.",
     "launch": "Start the requested runs of a target.",
-    "sensors": "Show sensors.",
+    "status": "Show sensors, requests and daemons at a glance, and why what does not move does not.",
+    "sensors": "Show, start and stop sensors.",
+    "ticks": "Show what a sensor has done.",
+    "runs": "Show what became of a run: who answered it, how, and the runs that came of it.",
     "launchers": "Show what waits to be launched; pause and resume targets.",
-    "requests": "Show run requests.",
+    "requests": "Show run requests, and retry or cancel them.",
     "dead-letters": "Show evaluations that were given up, call them again, or drop them.",
     "retention": "Show what the tables hold, and remove what is old.",
-    "status": "Show sensors, requests and daemons at a glance.",
+    "cursor": "Show where a sensor stands, and move it.",
+    "replay": "Call a sensor once more for events that it has passed.",
+    "backtest": "Run the sensors of today over recorded events; writes and sends nothing.",
+    "preview": "Run a sensor of today over the events of one run; writes and sends nothing.",
+    "doctor": "Check database, rights, triggers, notifications, settings and sensors, and say what to do.",
 }
-MODULES = {"detach": "attach"}
+MODULES = {"detach": "attach", "preview": "backtest"}
 
 
 class Later(TyperCommand):

@@ -72,7 +72,7 @@ def load_sensors(given: str | None) -> LoadedSensors:
         >>> load_sensors(str(find_examples())).sensors[0].name
         'alert_on_failure'
     """
-    place = _place(given)
+    place = place_of_sensors(given)
     if str(place.root) not in sys.path[:1]:
         # In front, and for good: what the functions import when they are called is found there too.
         sys.path.insert(0, str(place.root))
@@ -107,7 +107,12 @@ def find_examples() -> Path:
     return find_folder("sensors")
 
 
-def _place(given: str | None) -> Place:
+def place_of_sensors(given: str | None) -> Place:
+    """Where the sensors module is imported from; `given` as for `load_sensors`.
+
+    Raises:
+        LoadingError: it is not there.
+    """
     here = Path.cwd()
     if not given:
         for path in (here / f"{DEFAULT}.py", here / DEFAULT):

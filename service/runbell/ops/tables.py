@@ -26,7 +26,12 @@ def show_list(rows: Sequence[Listed], columns: Sequence[str], *, as_json: bool, 
 
 
 def show_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> None:
-    """Print a table; numbers stand to the right."""
+    """Print a table."""
+    console().print(tabled(rows, columns))
+
+
+def tabled(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> Table:
+    """A table; numbers stand to the right."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for position, column in enumerate(columns):
         numbers = any(isinstance(row[position], int | float) and not isinstance(row[position], bool) for row in rows)
@@ -34,7 +39,7 @@ def show_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> None
     for row in rows:
         # As text: what looks like rich's markup in somebody's error is none.
         table.add_row(*(Text(cell(value)) for value in row))
-    _console().print(table)
+    return table
 
 
 def cell(value: object) -> str:
@@ -54,6 +59,7 @@ def cell(value: object) -> str:
     return line if len(line) <= LONGEST_CELL else line[: LONGEST_CELL - 1] + "…"
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_OF_A_PIPE)
+def console() -> Console:
+    """Where all this is printed: as wide as the terminal, or wide enough."""
+    made = Console()
+    return made if made.is_terminal else Console(width=WIDTH_OF_A_PIPE)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import msgspec
 
+from runbell.core.fingerprints import fingerprint
 from runbell.core.heartbeats import BEAT_SECONDS, SLOW_BEAT_SECONDS
 from runbell.core.leases import Role
 from runbell.engine.calls import Calls
@@ -80,6 +81,7 @@ class Worker:
     names: list[str]
     timeouts: list[float]
     loaded: LoadedSensors
+    prints: list[str]
     standing_by: bool
     opening: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     stopping: bool = False
@@ -110,7 +112,15 @@ class Worker:
 
     def _ready(self) -> Ready:
         ident = threading.main_thread().ident or 0
-        told = (self.loaded.module, self.names, self.timeouts, ident, self.loaded.left, self.loaded.unlisted)
+        told = (
+            self.loaded.module,
+            self.names,
+            self.timeouts,
+            ident,
+            self.loaded.left,
+            self.loaded.unlisted,
+            self.prints,
+        )
         return Ready(self.daemon.daemon_id, *told)
 
     async def _listen(self) -> None:
@@ -131,10 +141,10 @@ class Worker:
                 self.daemon.set_apart(sensors, apart=apart_now)
             case Count():
                 self._count()
-            case Stop():
+            case Stop(grace_seconds=grace):
                 self.stopping = True
                 self.opening.cancel()
-                self.daemon.stop()
+                self.daemon.stop(grace)
 
     def _count(self) -> None:
         counts = self.metrics.counts()
@@ -263,7 +273,9 @@ def _assemble(
     )
     timeouts = [sensor.timeout_seconds or settings.sensor_timeout_seconds for sensor in loaded.sensors]
     daemon = Daemon(options, measures=metrics, announced={"pid": os.getpid()})
-    return Worker(channel, daemon, metrics, calls, verdicts, names, timeouts, loaded, begin.role == "standby")
+    prints = [fingerprint(sensor, settings.code_location) for sensor in loaded.sensors]
+    standing_by = begin.role == "standby"
+    return Worker(channel, daemon, metrics, calls, verdicts, names, timeouts, loaded, prints, standing_by)
 
 
 def _end_with(parent: int) -> None:

@@ -18,6 +18,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Session: TypeAlias = "Connection | Pool"
 
+DATABASE_VARIABLE = "RUNBELL_DATABASE_URL"
 CONNECT_SECONDS = 10.0
 # A statement's deadline on this side: a half-open connection never answers. Above the server's own, which is kinder.
 COMMAND_SECONDS = 20.0
@@ -115,6 +116,17 @@ async def _keep_as_it_is(_: Connection) -> None:
 
 
 @contextmanager
+def given_as(variable: str | None) -> Iterator[None]:
+    """Mistakes in a URL are reported in the body under the name of its own variable; None: the usual one."""
+    try:
+        yield
+    except SettingsError as error:
+        if variable is None:
+            raise
+        raise SettingsError(str(error).replace(DATABASE_VARIABLE, variable)) from error
+
+
+@contextmanager
 def _understood(url: str) -> Iterator[None]:
     try:
         yield
@@ -127,11 +139,11 @@ def _understood(url: str) -> Iterator[None]:
         if isinstance(url, UrlFromFile):
             # A secret that is just being replaced: the next attempt may find it whole.
             raise StoreUnavailableError(f"the URL's file {error}") from error
-        raise SettingsError(f"RUNBELL_DATABASE_URL cannot be understood: {error}") from error
+        raise SettingsError(f"{DATABASE_VARIABLE} cannot be understood: {error}") from error
     except OSError as error:
         for parameter, path in _tls_files(url).items():
             if not os.access(path, os.R_OK):
-                raise SettingsError(f"{parameter}={path}, named in the database's URL, cannot be read") from error
+                raise SettingsError(f"{parameter}={path}, named in {DATABASE_VARIABLE}, cannot be read") from error
         raise
 
 

@@ -1,50 +1,56 @@
 """How things stand: sensors and how far behind they are, requests by state, daemons. Needs no daemon."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
-from runbell.core.events import RunEvent
 from runbell.core.filters import Filter
+from runbell.core.lags import Lag, Reader
+from runbell.core.places import Snapshot
+from runbell.core.routing import Subscription
 from runbell.store.connections import Session
 from runbell.store.failures import translated
+from runbell.store.lags import read_lags
 from runbell.store.listings import Listed, listed
+from runbell.store.places import place_of
 from runbell.store.statements import statement
 
-# Rows read beyond each place: enough to see that a sensor is behind, few enough to be asked at any time.
-COUNTED_EVENTS = 10_000
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SensorState:
     """How one sensor stands.
 
     Attributes:
+        active: what its state comes to.
         orphaned: its module is deployed by a live daemon, without it.
-        lag_events: events beyond its place that it asks for, counted within the first COUNTED_EVENTS there.
+        apart: it blocked a process that evaluates others too, and is evaluated in one of its own.
+        filter: what it asks for now.
+        owned: a daemon that counts as live holds its lease.
+        reader: its place and its filters; None: it has never been started.
+        lag_events: events beyond its place that it asks for; see `read_lags`.
         lag_seconds: the age of the oldest of them; zero when there is none.
         retrying: evaluations that its place has passed and that wait, or are being called.
         dead: its dead letters.
-        active: what its state comes to.
-        owned: a live daemon holds its lease.
         failing_seconds: the age of the oldest evaluation that has failed and waits for its next call.
     """
 
     sensor_name: str
     state: str
+    active: bool
     orphaned: bool
+    apart: bool
     filter: Filter
-    former_filter: Filter | None
+    owned: bool
     retrying: int
     dead: int
     last_outcome: str | None
     last_evaluated_at: str | None
-    active: bool = True
-    owned: bool = True
+    reader: Reader | None
     failing_seconds: float = 0.0
-    lag_events: int = field(default=0)
-    lag_seconds: float = field(default=0.0)
+    lag_events: int = 0
+    lag_seconds: float = 0.0
 
 
 async def read_sensor_states(session: Session) -> list[SensorState]:
@@ -56,22 +62,13 @@ async def read_sensor_states(session: Session) -> list[SensorState]:
     """
     with translated():
         rows = await session.fetch(statement("read_sensor_states"))
-    states = {row["sensor_name"]: _state_of(row) for row in rows}
-    await count_unseen_events(session, states)
-    return list(states.values())
-
-
-async def count_unseen_events(session: Session, states: Mapping[str, SensorState]) -> None:
-    """Count how far each sensor is behind, exactly as the daemon routes: with the sensors' own filters."""
-    with translated():
-        rows = await session.fetch(statement("count_unseen_events"), COUNTED_EVENTS)
-    for row in rows:
-        event = event_of(row)
-        for name in row["sensors"]:
-            state = states.get(name)
-            if state is not None and _wanted(state, event, former=row["former"]):
-                state.lag_events += row["events"]
-                state.lag_seconds = max(state.lag_seconds, row["age_seconds"])
+    states = [_state_of(row) for row in rows]
+    readers = {state.sensor_name: state.reader for state in states if state.reader is not None}
+    lags = await read_lags(session, readers) if readers else {}
+    for state in states:
+        lag = lags.get(state.sensor_name, Lag())
+        state.lag_events, state.lag_seconds = lag.events, lag.seconds
+    return states
 
 
 async def count_run_requests(session: Session) -> dict[str, int]:
@@ -81,10 +78,33 @@ async def count_run_requests(session: Session) -> dict[str, int]:
     return {row["state"]: row["requests"] for row in rows}
 
 
+async def show_sensor(session: Session, sensor_name: str) -> Listed | None:
+    """Everything that is stored of one sensor; None: there is none of this name."""
+    with translated():
+        rows = listed(await session.fetch(statement("show_sensor"), sensor_name))
+    return rows[0] if rows else None
+
+
 async def list_sensors(session: Session, limit: int | None) -> list[Listed]:
     """The sensors, by name; None lists all."""
     with translated():
         return listed(await session.fetch(statement("list_sensors"), limit))
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonState:
+    """A process that counts as live. `notified`: it is rung awake; else it reads at short intervals."""
+
+    role: str
+    hostname: str
+    pid: int
+    notified: bool
+
+    @classmethod
+    def of(cls, found: Listed) -> "DaemonState":
+        """From a row of `list_daemons`."""
+        cells: Mapping[str, Any] = found.cells
+        return cls(cells["role"], cells["hostname"], cells["pid"], cells["notified"])
 
 
 async def list_daemons(session: Session) -> list[Listed]:
@@ -94,48 +114,35 @@ async def list_daemons(session: Session) -> list[Listed]:
 
 
 def _state_of(row: asyncpg.Record) -> SensorState:
-    former = row["former_filter"]
     return SensorState(
         sensor_name=row["sensor_name"],
         state=row["state"],
+        active=row["active"],
         orphaned=row["orphaned"],
+        apart=row["apart"],
         filter=filter_of(row["filter"]),
-        former_filter=None if former is None else filter_of(former),
+        owned=row["owned"],
         retrying=row["retrying"],
         dead=row["dead"],
         last_outcome=row["last_outcome"],
         last_evaluated_at=row["last_evaluated_at"],
-        active=row["active"],
-        owned=row["owned"],
+        reader=_reader_of(row),
         failing_seconds=row["failing_seconds"],
     )
 
 
-def filter_of(stored: str) -> Filter:
-    # One that nobody can read asks for nothing: the others are listed and measured all the same.
-    return Filter.read(stored) or Filter(frozenset())
-
-
-def _wanted(state: SensorState, event: RunEvent, *, former: bool) -> bool:
-    wanted = state.former_filter if former and state.former_filter is not None else state.filter
-    return wanted.matches(event, state.sensor_name)
-
-
-def event_of(row: asyncpg.Record) -> RunEvent:
-    """What a filter looks at, common to all events of the row; no single one is meant."""
-    return RunEvent(
-        event_id=0,
-        xid=0,
-        source="",
-        run_id="",
-        job_name=row["job_name"],
-        code_location=row["code_location"],
-        status=row["status"],
-        native_status=row["status"],
-        partition_key=row["partition_key"],
-        tags=row["tags"] or "{}",
-        message=None,
-        error=None,
-        recorded_at=0.0,
-        requester=row["requester"],
+def _reader_of(row: asyncpg.Record) -> Reader | None:
+    if row["position"] is None:
+        return None
+    former, since = row["former_filter"], row["filter_since"]
+    subscription = Subscription(
+        filter_of(row["filter"]),
+        None if former is None else filter_of(former),
+        None if since is None else Snapshot.parse(since),
     )
+    return Reader(place_of(row), subscription)
+
+
+def filter_of(stored: str) -> Filter:
+    """A stored filter; one that nobody can read asks for nothing: the others are listed and measured all the same."""
+    return Filter.read(stored) or Filter(frozenset())

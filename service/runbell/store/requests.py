@@ -1,6 +1,7 @@
 """The queue of run requests, as launchers and operators see it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from runbell.core.queue import QueuedRequest
 from runbell.store.connections import Session
@@ -66,3 +67,42 @@ async def list_run_requests(
     with translated():
         rows = await session.fetch(statement("list_run_requests"), state, sensor_name, limit)
     return listed(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRequest:
+    """A request that a command is about. `held`: a launcher may be starting it at this moment."""
+
+    request_id: int
+    sensor_name: str
+    state: str
+    claimed_by: str | None
+    held: bool
+
+
+async def find_run_requests(
+    session: Session,
+    request_ids: Sequence[int] | None = None,
+    *,
+    states: Sequence[str] = (),
+    sensor_name: str | None = None,
+) -> list[FoundRequest]:
+    """The requests of these ids, whatever their state; without ids those of these states, of a sensor."""
+    ids = None if request_ids is None else list(request_ids)
+    with translated():
+        rows = await session.fetch(statement("find_run_requests"), ids, list(states), sensor_name)
+    return [FoundRequest(*row.values()) for row in rows]
+
+
+async def retry_run_requests(session: Session, request_ids: Sequence[int]) -> list[int]:
+    """Put failed and canceled requests back into the queue; the ids of those that still were so."""
+    with translated():
+        rows = await session.fetch(statement("retry_run_requests"), list(request_ids))
+    return [row["request_id"] for row in rows]
+
+
+async def cancel_run_requests(session: Session, request_ids: Sequence[int]) -> list[int]:
+    """Take requests out of the queue; the ids of those that nobody held."""
+    with translated():
+        rows = await session.fetch(statement("cancel_run_requests"), list(request_ids))
+    return [row["request_id"] for row in rows]

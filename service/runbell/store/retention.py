@@ -7,11 +7,12 @@ from typing import Any
 
 import asyncpg
 
+from runbell.core.events import RunEvent
 from runbell.core.retention import Kind, Retention
 from runbell.store.connections import Session
 from runbell.store.failures import translated
 from runbell.store.listings import Listed, listed
-from runbell.store.overview import event_of, filter_of
+from runbell.store.overview import filter_of
 from runbell.store.statements import statement
 
 # Rows looked at by one statement: a few milliseconds, in which locks are held and the oldest snapshot is its.
@@ -68,7 +69,7 @@ async def expire_events(session: Session, age: float, held_age: float, after: tu
     losses: Counter[str] = Counter()
     for group in lost:
         # Whether it had requested the run itself is not asked any more: such events count too.
-        if filter_of(group["filter"]).matches(event_of(group), group["sensor_name"]):
+        if filter_of(group["filter"]).matches(_event_of(group), group["sensor_name"]):
             losses[group["sensor_name"]] += group["events"]
     if losses:
         await add_expired_events(session, losses)
@@ -120,3 +121,23 @@ async def find_holding_sensors(session: Session, age: float) -> list[Listed]:
 def _by_age(done: asyncpg.Record) -> Swept:
     more = done["events"] == SCANNED and done["old"] > 0
     return Swept(done["removed"], (done["last_id"],) if more else None)
+
+
+def _event_of(row: asyncpg.Record) -> RunEvent:
+    """What a filter looks at, common to all events of the row; no single one is meant."""
+    return RunEvent(
+        event_id=0,
+        xid=0,
+        source="",
+        run_id="",
+        job_name=row["job_name"],
+        code_location=row["code_location"],
+        status=row["status"],
+        native_status=row["status"],
+        partition_key=row["partition_key"],
+        tags=row["tags"] or "{}",
+        message=None,
+        error=None,
+        recorded_at=0.0,
+        requester=row["requester"],
+    )

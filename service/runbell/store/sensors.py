@@ -140,6 +140,22 @@ async def set_apart(session: Session, names: Iterable[str], *, apart: bool) -> N
         await session.execute(statement("set_apart"), sorted(names), apart)
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedState:
+    """A sensor that was started, stopped or released: what its state comes to, and came to before."""
+
+    sensor_name: str
+    active: bool
+    was_active: bool
+
+
+async def change_sensor_states(session: Session, names: Iterable[str], state: str) -> list[ChangedState]:
+    """Set the state of sensors (`declared`, `running`, `stopped`) and raise their epochs; those that there are."""
+    with translated():
+        rows = await session.fetch(statement("change_sensor_states"), sorted(names), state)
+    return [ChangedState(*row.values()) for row in rows]
+
+
 async def move_places(session: Session, moves: Sequence[Settlement]) -> set[str]:
     """Write places of sensors that had nothing to evaluate; the names of those that were moved."""
     with translated():

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from runbell.core.progress import Evaluation, Settlement
+from runbell.core.replays import replayed_key
 from runbell.store.connections import Session
 from runbell.store.failures import translated
 from runbell.store.sensors import fence_columns
@@ -133,7 +134,7 @@ def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any
             event.source,
             draft.job_name,
             draft.code_location,
-            draft.run_key,
+            replayed_key(draft.run_key, evaluation.replay),
             draft.partition_key,
             draft.asset_selection,
             draft.run_config,

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from runbell.store.connections import Session
 from runbell.store.failures import translated
+from runbell.store.listings import Listed, listed
 from runbell.store.statements import statement
+
+
+async def list_ticks(session: Session, sensor_name: str, limit: int) -> list[Listed]:
+    """The newest ticks of a sensor."""
+    with translated():
+        return listed(await session.fetch(statement("list_ticks"), sensor_name, limit))
 
 
 async def read_recent_ticks(

@@ -10,8 +10,8 @@ import typer
 from runbell.core.errors import SettingsError
 from runbell.core.sources import AttachedSource
 from runbell.ops import schema
+from runbell.ops.asking import Url, UrlFile, database_url_of
 from runbell.ops.failures import explained
-from runbell.ops.settings import read_settings
 from runbell.sources import attaching
 from runbell.sources.attached import read_attached
 from runbell.sources.attaching import Attachment
@@ -31,7 +31,6 @@ attach = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DatabaseUrl = Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", show_default=False)]
 NoTrigger = Annotated[
     bool, typer.Option("--no-trigger", help="Where triggers are not allowed: compare the tables each second instead.")
 ]
@@ -45,7 +44,8 @@ def attach_dagster(
     source: Annotated[str, typer.Option(help="The name that its events get.")] = "dagster",
     no_trigger: NoTrigger = False,
     check: Check = False,
-    database_url: DatabaseUrl = None,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """Watch the runs of a Dagster that keeps them in this database."""
     with explained():
@@ -55,7 +55,7 @@ def attach_dagster(
             settings={"schema": schema_name},
             trigger="none" if no_trigger else "row",
         )
-        _run(database_url, wanted, check=check)
+        _run(database_url_of(database_url, database_url_file), wanted, check=check)
 
 
 @attach.command("table")
@@ -77,7 +77,8 @@ def attach_table(  # noqa: PLR0913 - each column has its flag
     ] = False,
     no_trigger: NoTrigger = False,
     check: Check = False,
-    database_url: DatabaseUrl = None,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """Watch the runs in a table of your own."""
     with explained():
@@ -91,13 +92,14 @@ def attach_table(  # noqa: PLR0913 - each column has its flag
         }
         form = "none" if no_trigger else "statement" if statement else "row"
         wanted = Attachment(source=source or table_name, kind="table", settings=settings, trigger=form)
-        _run(database_url, wanted, check=check)
+        _run(database_url_of(database_url, database_url_file), wanted, check=check)
 
 
 def detach(
     source: Annotated[str, typer.Argument(help="The name of the source: dagster, or the table's.")],
     *,
-    database_url: DatabaseUrl = None,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """Stop watching the runs of an orchestrator."""
 
@@ -106,19 +108,18 @@ def detach(
         typer.echo(f"detached {source}: its triggers are gone, what was recorded stays")
 
     with explained():
-        anyio.run(_with_connection, database_url, act)
+        anyio.run(_with_connection, database_url_of(database_url, database_url_file), act)
 
 
-def _run(database_url: str | None, wanted: Attachment, *, check: bool) -> None:
+def _run(database_url: str, wanted: Attachment, *, check: bool) -> None:
     async def act(connection: Connection) -> None:
         await (_check(connection, wanted) if check else _attach(connection, wanted))
 
     anyio.run(_with_connection, database_url, act)
 
 
-async def _with_connection(database_url: str | None, act: Callable[[Connection], Awaitable[None]]) -> None:
-    settings = read_settings(database_url=database_url)
-    connection = await connections.connect(settings.database_url, role="attach", command_seconds=None, **PATIENT)
+async def _with_connection(database_url: str, act: Callable[[Connection], Awaitable[None]]) -> None:
+    connection = await connections.connect(database_url, role="attach", command_seconds=None, **PATIENT)
     try:
         await schema.require_schema(connection)
         await act(connection)

@@ -1,6 +1,7 @@
 """`runbell check`: load the sensors as the daemon would, and say what each of them watches."""
 
 import json as json_text
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -68,12 +69,26 @@ def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
         "active": (declared or settings.default_status) == "RUNNING",
         "max_concurrent": sensor.max_concurrent,
         "is_async": sensor.is_async,
+        "max_per_minute": sensor.max_per_minute,
+        "timeout_seconds": sensor.timeout_seconds or settings.sensor_timeout_seconds,
+        "retry": retry_of(sensor, settings),
         "react_to_own_runs": sensor.react_to_own_runs,
         "resources": sorted(sensor.resources.keys) if sensor.resources else [],
         "tags": dict(sensor.tags),
         "metadata": dict(sensor.metadata),
         "declared_at": sensor.declared_at,
         "notes": notes_on(sensor),
+    }
+
+
+def retry_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
+    """Its retry policy with what the settings fill in."""
+    policy = sensor.retry
+    return asdict(policy) | {
+        "attempts": policy.attempts if policy.attempts is not None else settings.retry_attempts,
+        "backoff_seconds": (
+            policy.backoff_seconds if policy.backoff_seconds is not None else settings.retry_backoff_seconds
+        ),
     }
 
 
@@ -114,7 +129,8 @@ def said(row: dict[str, Any]) -> str:
         ("requests", ", ".join(row["request_jobs"]) or "nothing"),
         ("resources", ", ".join(row["resources"])),
         ("state", f"{start}, as {'declared' if row['default_status'] else 'RUNBELL_DEFAULT_STATUS says'}"),
-        ("calls", f"{calls}, {'on the event loop' if row['is_async'] else 'in a thread'}"),
+        ("calls", f"{calls}, {'on the event loop' if row['is_async'] else 'in a thread'}{_limits(row)}"),
+        ("retries", _retries(row["retry"])),
         ("declared", row["declared_at"]),
         *(("note", note) for note in row["notes"]),
     ]
@@ -144,3 +160,18 @@ def _tag(key: str, asked: object) -> str:
 
 def _job(job: JobPattern) -> str:
     return job.job_name if job.code_location is None else f"{job.code_location}:{job.job_name}"
+
+
+def _limits(row: dict[str, Any]) -> str:
+    pace = f", at most {row['max_per_minute']} a minute" if row["max_per_minute"] is not None else ""
+    return f"{pace}, each {row['timeout_seconds']:g} s at most"
+
+
+def _retries(policy: dict[str, Any]) -> str:
+    attempts = policy["attempts"]
+    if attempts == 1:
+        return "none: the first failure is a dead letter"
+    age = policy["max_age_seconds"]
+    within = f", none later than {age:g} s after the first" if age is not None else ""
+    grows = f"after {policy['backoff_seconds']:g} s, then {policy['factor']:g} times as long each"
+    return f"{attempts} calls in all, {grows}, {policy['max_backoff_seconds']:g} s at most{within}"

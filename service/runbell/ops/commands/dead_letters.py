@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from runbell.core.errors import SettingsError
-from runbell.ops.asking import ask
+from runbell.ops.asking import Url, UrlFile, ask, database_url_of
 from runbell.ops.dead_letters import Chosen, age_of, put_an_end
 from runbell.ops.failures import explained
 from runbell.ops.tables import show_list
@@ -36,7 +36,6 @@ OlderThan = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Url = Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")]
 
 
 @dead_letters.command("list")
@@ -47,12 +46,13 @@ def list_(
     limit: Annotated[int, typer.Option(help="So many, the newest.", min=1)] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
     database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """List the newest dead letters."""
     with explained():
         age = age_of(older_than)
         rows = ask(
-            database_url,
+            database_url_of(database_url, database_url_file),
             lambda session: list_dead_letters(session, sensor_name=sensor, older_than=age, limit=limit),
         )
         show_list(rows, COLUMNS, as_json=as_json, nothing="no dead letters")
@@ -64,10 +64,12 @@ def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """Show one dead letter in full, with its error and its event."""
     with explained():
-        rows = ask(database_url, lambda session: list_dead_letters(session, evaluation_id=evaluation_id, limit=1))
+        url = database_url_of(database_url, database_url_file)
+        rows = ask(url, lambda session: list_dead_letters(session, evaluation_id=evaluation_id, limit=1))
         if not rows:
             raise SettingsError(f"there is no dead letter {evaluation_id}")
         if as_json:
@@ -90,11 +92,14 @@ def retry(
     all_: All = False,
     yes: Yes = False,
     database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """Call the sensors again for these events, now; their attempts count from the beginning."""
     with explained():
         chosen = Chosen(evaluation_ids or (), sensor, age_of(older_than), all_)
-        put_an_end(database_url, chosen, "retry", "retried", retry_dead_letters, yes=yes)
+        put_an_end(
+            database_url_of(database_url, database_url_file), chosen, "retry", "retried", retry_dead_letters, yes=yes
+        )
 
 
 @dead_letters.command("drop")
@@ -106,8 +111,11 @@ def drop(
     all_: All = False,
     yes: Yes = False,
     database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """Remove dead letters for ever: their events are not evaluated again."""
     with explained():
         chosen = Chosen(evaluation_ids or (), sensor, age_of(older_than), all_)
-        put_an_end(database_url, chosen, "drop", "dropped", drop_dead_letters, yes=yes)
+        put_an_end(
+            database_url_of(database_url, database_url_file), chosen, "drop", "dropped", drop_dead_letters, yes=yes
+        )

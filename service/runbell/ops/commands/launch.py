@@ -8,6 +8,7 @@ import typer
 
 from runbell.launchers.options import LaunchOptions
 from runbell.ops import logs, schema
+from runbell.ops.asking import Url, UrlFile
 from runbell.ops.failures import explained
 from runbell.ops.launchers import TARGETS, launch_options, launcher
 from runbell.ops.settings import Settings, read_settings
@@ -34,7 +35,8 @@ def launch(  # noqa: PLR0913 - each setting has its flag
     dagster_headers: Annotated[str | None, _option("DAGSTER_HEADERS")] = None,
     dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
-    database_url: Annotated[str | None, _option("DATABASE_URL")] = None,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
     log_format: Annotated[str | None, _option("LOG_FORMAT")] = None,
     log_level: Annotated[str | None, _option("LOG_LEVEL")] = None,
     shutdown_grace_seconds: Annotated[str | None, _option("SHUTDOWN_GRACE_SECONDS")] = None,
@@ -50,6 +52,7 @@ def launch(  # noqa: PLR0913 - each setting has its flag
             dagster_headers_file=dagster_headers_file,
             dagster_answer_seconds=dagster_answer_seconds,
             database_url=database_url,
+            database_url_file=database_url_file,
             log_format=log_format,
             log_level=log_level,
             shutdown_grace_seconds=shutdown_grace_seconds,

@@ -7,8 +7,8 @@ import typer
 
 from runbell.core.errors import SettingsError
 from runbell.ops import schema
+from runbell.ops.asking import Url, UrlFile, database_url_of
 from runbell.ops.failures import explained
-from runbell.ops.settings import read_settings
 from runbell.store.access import Access
 
 SERVICE_HELP = "What `serve` and the operator's commands need; repeatable, as are those below."
@@ -17,7 +17,8 @@ Roles = list[str] | None
 
 def migrate(
     *,
-    database_url: Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL")] = None,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the whole script instead; needs no database.")] = False,
     grant_to: Annotated[Roles, typer.Option(help=SERVICE_HELP, metavar="ROLE")] = None,
     grant_recorder_to: Annotated[Roles, typer.Option(help="Only recording status changes.", metavar="ROLE")] = None,
@@ -36,8 +37,8 @@ def migrate(
         if sql:
             _print_script(access)
             return
-        settings = read_settings(database_url=database_url)
-        before, after = anyio.run(schema.migrate, settings.database_url, access)
+        url = database_url_of(database_url, database_url_file)
+        before, after = anyio.run(schema.migrate, url, access)
         if before == after:
             typer.echo(f"nothing to do: the schema is at revision {after}")
         else:

@@ -5,19 +5,22 @@ from typing import Annotated
 import typer
 
 from runbell.core.errors import SettingsError
-from runbell.ops.asking import ask
+from runbell.ops.asking import Url, UrlFile, ask, database_url_of
 from runbell.ops.failures import explained
+from runbell.ops.requeueing import CANCEL, RETRY, ChosenRequests, change_requests
 from runbell.ops.tables import show_list
 from runbell.store.requests import STATES, list_run_requests
 
 COLUMNS = ("request_id", "state", "sensor_name", "job_name", "run_key", "run_id", "attempts", "error", "requested_at")
 
-requests = typer.Typer(help="Show run requests.", no_args_is_help=True, pretty_exceptions_enable=False)
+requests = typer.Typer(
+    help="Show run requests, and retry or cancel them.", no_args_is_help=True, pretty_exceptions_enable=False
+)
 
-
-@requests.callback()
-def _requests() -> None:
-    """Show run requests."""
+Ids = Annotated[list[int] | None, typer.Argument(help="As `requests list` shows them.", metavar="ID...")]
+Sensor = Annotated[str | None, typer.Option(help="Those of this sensor.", metavar="NAME")]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @requests.command("list")
@@ -27,13 +30,47 @@ def list_(
     sensor: Annotated[str | None, typer.Option(help="Only those of this sensor.", metavar="NAME")] = None,
     limit: Annotated[int, typer.Option(help="So many, the newest.", min=1)] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
-    database_url: Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")] = None,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
     """List the newest requests."""
     with explained():
         if state is not None and state not in STATES:
             raise SettingsError(f"unknown state {state!r}: there are {', '.join(map(repr, STATES))}")
         rows = ask(
-            database_url, lambda session: list_run_requests(session, state=state, sensor_name=sensor, limit=limit)
+            database_url_of(database_url, database_url_file),
+            lambda session: list_run_requests(session, state=state, sensor_name=sensor, limit=limit),
         )
         show_list(rows, COLUMNS, as_json=as_json, nothing="no requests")
+
+
+@requests.command("retry")
+def retry(
+    request_ids: Ids = None,
+    *,
+    sensor: Sensor = None,
+    all_: All = False,
+    yes: Yes = False,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
+) -> None:
+    """Put requests that have failed or were canceled back into the queue."""
+    with explained():
+        url = database_url_of(database_url, database_url_file)
+        change_requests(url, ChosenRequests(request_ids or (), sensor, all=all_), RETRY, yes=yes)
+
+
+@requests.command("cancel")
+def cancel(
+    request_ids: Ids = None,
+    *,
+    sensor: Sensor = None,
+    all_: All = False,
+    yes: Yes = False,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
+) -> None:
+    """Take requests out of the queue before a launcher takes them; their run keys stay taken."""
+    with explained():
+        url = database_url_of(database_url, database_url_file)
+        change_requests(url, ChosenRequests(request_ids or (), sensor, all=all_), CANCEL, yes=yes)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -14,8 +15,9 @@ import structlog
 import typer
 
 from runbell.engine.channel import Failed, Ready
+from runbell.engine.listeners import Listeners
 from runbell.engine.relay import Relay
-from runbell.engine.supervisor import Listeners, Supervisor
+from runbell.engine.supervisor import Supervisor
 from runbell.engine.workers import Launch
 from runbell.ops import logs
 from runbell.ops.console.console import Console, console_of
@@ -24,6 +26,7 @@ from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
 from runbell.ops.notices import Notices, notices_of
+from runbell.ops.reloading import reload_on_changes, reload_on_signal, watched_folder
 from runbell.ops.serving_launcher import ServingLauncher, launcher_beside
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
@@ -87,21 +90,24 @@ def serve(  # noqa: PLR0913 - each setting has its flag
     dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
     dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
     shadow: Shadow = False,
+    reload: Annotated[bool, typer.Option("--reload", help="Load the sensors anew when their files change.")] = False,
 ) -> None:
-    """Answer run status changes until told to stop."""
-    raise typer.Exit(_serve_as_told({**locals(), "shadow": shadow or None}))
+    """Answer run status changes until told to stop. SIGHUP: load the sensors anew."""
+    flags = {**locals(), "shadow": shadow or None}
+    raise typer.Exit(_serve_as_told(flags, reload=flags.pop("reload")))
 
 
-def _serve_as_told(flags: Mapping[str, Any]) -> int:
+def _serve_as_told(flags: Mapping[str, Any], *, reload: bool) -> int:
     """Serve with these flags; gives the exit code."""
     with explained():
-        served = _serve(read_settings(**flags))
+        served = _serve(read_settings(**flags), reload=reload)
     served.say_end()
     return served.code
 
 
-def _serve(settings: Settings) -> "Served":
-    beside = Beside(notices_of(settings), console_of(settings), launcher_beside(settings))
+def _serve(settings: Settings, *, reload: bool) -> "Served":
+    watched = watched_folder(settings.sensors) if reload else None
+    beside = Beside(notices_of(settings), console_of(settings), launcher_beside(settings), watched)
     check_heartbeat_url(settings.heartbeat_url)
     stdout = logs.keep_stdout()
     logs.configure(settings.log_format, settings.log_level, stdout)
@@ -119,11 +125,13 @@ def _serve(settings: Settings) -> "Served":
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What runs beside the supervisor: who is told of trouble, the pages, and the launcher of `--launch`."""
+    """What runs beside the supervisor: who is told of trouble, the pages, the launcher of `--launch`, and what watches
+    the files of the sensors' module for `--reload`."""
 
     notices: Sequence[Notices | TroubleNotices]
     console: Console
     launcher: ServingLauncher | None
+    watched: Path | None
 
 
 class Served:
@@ -139,6 +147,7 @@ class Served:
     ) -> None:
         self._settings = settings
         self._console = beside.console
+        self._watched = beside.watched
         self._listening = listening
         self._metrics = FleetMetrics()
         self._notices = beside.notices
@@ -157,7 +166,12 @@ class Served:
             launch=launch,
             active=settings.workers,
             memory_mb=settings.worker_memory_mb,
-            listeners=Listeners(started=self._say_started, counted=self._metrics.counted, ended=self._metrics.ended),
+            listeners=Listeners(
+                started=self._say_started,
+                reloaded=self._take_reloaded,
+                counted=self._metrics.counted,
+                ended=self._metrics.ended,
+            ),
         )
         self._metrics.ask = self._supervisor.count
 
@@ -187,10 +201,13 @@ class Served:
                 alive = DeadMan(self._settings.heartbeat_url, interval, lambda: self._why_not_ready(stop) is None)
                 tasks.start_soon(alive.run)
             tasks.start_soon(self._stop_when_asked, stop)
+            if self._watched:
+                tasks.start_soon(reload_on_changes, self._watched, self._supervisor.reload)
             async with anyio.create_task_group() as launching:
                 if self._launcher:
                     launching.start_soon(self._launcher.run)
-                await self._supervisor.run(grace)
+                with reload_on_signal(self._supervisor.reload):
+                    await self._supervisor.run(grace)
                 self._stop_launcher()
             tasks.cancel_scope.cancel()
         self._forced = stop.forced
@@ -224,6 +241,10 @@ class Served:
             log.info("left_to_dagster", names=list(ready.left))
         if ready.unlisted:
             log.warning("sensors_unlisted", names=list(ready.unlisted), remedy="no Definitions holds them")
+
+    def _take_reloaded(self, ready: Ready) -> None:
+        self._started = ready
+        self._metrics.sensor_names[:] = ready.sensors
 
     def _why_not_ready(self, stop: StopSignals) -> str | None:
         if stop.asked:

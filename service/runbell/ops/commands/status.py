@@ -1,79 +1,74 @@
-"""`runbell status`: sensors and how far behind they are, requests, daemons; needs no running daemon."""
+"""`runbell status`: how everything stands, on one screen."""
 
-from dataclasses import dataclass
+import sys
 from typing import Annotated
 
+import anyio
 import msgspec
 import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
 
-from runbell.ops.asking import ask
+from runbell.core.errors import SettingsError, StoreUnavailableError
+from runbell.ops.asking import Url, UrlFile, ask, database_url_of
 from runbell.ops.failures import explained
-from runbell.ops.tables import show_list, show_table
-from runbell.store.connections import Session
-from runbell.store.listings import Listed
-from runbell.store.overview import SensorState, count_run_requests, list_daemons, read_sensor_states
+from runbell.ops.masking import mask
+from runbell.ops.overview import read_overview
+from runbell.ops.screen import drawn
+from runbell.ops.signals import StopSignals, stop_signals
+from runbell.ops.tables import console
+from runbell.store import connections
 
-SENSOR_COLUMNS = (
-    "sensor_name",
-    "state",
-    "orphaned",
-    "lag_seconds",
-    "lag_events",
-    "retrying",
-    "dead",
-    "last_outcome",
-    "last_evaluated_at",
-)
-DAEMON_COLUMNS = ("hostname", "pid", "role", "leases", "module", "code_location", "seen_seconds_ago")
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """How everything stands."""
-
-    sensors: list[SensorState]
-    requests: dict[str, int]
-    daemons: list[Listed]
+LOOK_SECONDS = 1.0
 
 
 def status(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    database_url: Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(help="So many sensors, those that need a look first.", min=1)] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, of all sensors.")] = False,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
-    """Show sensors, requests and daemons at a glance."""
+    """Show sensors, requests and daemons at a glance, and why what does not move does not."""
     with explained():
-        overview = ask(database_url, _look)
+        url = database_url_of(database_url, database_url_file)
+        if watch:
+            if as_json or not sys.stdout.isatty():
+                raise SettingsError("--watch is for a terminal; without one ask again and again with --json")
+            anyio.run(_watch, url, limit)
+            return
+        overview = ask(url, read_overview)
         if as_json:
-            typer.echo(_json(overview))
+            typer.echo(msgspec.json.format(msgspec.json.encode(overview.document()), indent=2))
         else:
-            _show(overview)
+            console().print(drawn(overview, limit), highlight=False)
 
 
-async def _look(session: Session) -> Overview:
-    return Overview(await read_sensor_states(session), await count_run_requests(session), await list_daemons(session))
+async def _watch(url: str, limit: int) -> None:
+    """Look until told to stop. A database that goes away is waited for."""
+    async with stop_signals(0.0) as stop:
+        with Live(console=console(), screen=True, auto_refresh=False) as live:
+            while not stop.asked:
+                try:
+                    await _look(url, limit, live, stop)
+                except StoreUnavailableError as error:
+                    live.update(Group(Text(mask(f"the database cannot be reached: {error}"))), refresh=True)
+                    await _pause(stop)
 
 
-def _json(overview: Overview) -> bytes:
-    document = {
-        "sensors": [
-            {column: getattr(sensor, column) for column in SENSOR_COLUMNS}
-            | {"lag_seconds": round(sensor.lag_seconds, 3)}
-            for sensor in overview.sensors
-        ],
-        "requests": overview.requests,
-        "daemons": [msgspec.Raw(daemon.document.encode()) for daemon in overview.daemons],
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2)
+async def _look(url: str, limit: int, live: Live, stop: StopSignals) -> None:
+    """Look again and again on one session, for as long as it lasts."""
+    session = await connections.connect(url, role="command")
+    try:
+        while not stop.asked:
+            live.update(drawn(await read_overview(session), limit), refresh=True)
+            await _pause(stop)
+    finally:
+        session.terminate()
 
 
-def _show(overview: Overview) -> None:
-    if overview.sensors:
-        show_table(
-            [[getattr(sensor, column) for column in SENSOR_COLUMNS] for sensor in overview.sensors], SENSOR_COLUMNS
-        )
-    else:
-        typer.echo("no sensors: none has been deployed by `runbell serve` yet")
-    counts = ", ".join(f"{count} {state}" for state, count in overview.requests.items())
-    typer.echo(f"\nrequests: {counts}\n")
-    show_list(overview.daemons, DAEMON_COLUMNS, as_json=False, nothing="no daemon is running")
+async def _pause(stop: StopSignals) -> None:
+    with anyio.move_on_after(LOOK_SECONDS):
+        await stop.wait()

@@ -1,4 +1,5 @@
 -- The processes that count as live, each with how many sensors it evaluates; `document` is the row as JSON.
+-- Notified: it is rung awake; else it reads at short intervals.
 SELECT
     to_json(l)::text AS document,
     l.daemon_id::text AS daemon_id,
@@ -8,6 +9,7 @@ SELECT
     l.code_location,
     l.hostname,
     l.pid,
+    l.notified,
     l.seen_seconds_ago
 FROM (
     SELECT
@@ -18,6 +20,7 @@ FROM (
         d.code_location,
         d.hostname,
         d.pid,
+        d.lock_key IS NOT NULL AS notified,
         d.started_at,
         d.seen_at,
         round(extract(EPOCH FROM clock_timestamp() - d.seen_at)::numeric, 1)::double precision AS seen_seconds_ago

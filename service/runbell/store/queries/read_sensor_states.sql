@@ -1,5 +1,5 @@
--- What is known of each sensor: state, filters, what waits, what came last.
--- Orphaned: its module is deployed by a live daemon, without it.
+-- What is known of each sensor: state, place, filters, who holds it, what waits, what came last.
+-- Orphaned: its module is deployed by a live daemon, without it. Owned: a daemon that counts as live holds its lease.
 WITH waiting AS (
     SELECT
         v.sensor_name,
@@ -12,6 +12,9 @@ WITH waiting AS (
 SELECT
     s.sensor_name,
     s.state,
+    s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active,
+    s.apart,
+    EXISTS (SELECT FROM runbell.daemons AS d WHERE d.daemon_id = s.lease_holder) AS owned,
     NOT EXISTS (SELECT FROM runbell.daemons AS d WHERE d.daemon_id = s.deployed_by)
         AND EXISTS (
             SELECT FROM runbell.daemons AS d
@@ -19,12 +22,15 @@ SELECT
         ) AS orphaned,
     s.filter::text AS filter,
     s.former_filter::text AS former_filter,
-    s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active,
-    EXISTS (SELECT FROM runbell.daemons AS d WHERE d.daemon_id = s.lease_holder) AS owned,
     CASE
         WHEN isfinite(w.failing_since) THEN greatest(extract(EPOCH FROM clock_timestamp() - w.failing_since), 0)
         ELSE 0
     END::double precision AS failing_seconds,
+    s.filter_since::text AS filter_since,
+    s.position::text AS position,
+    s.upper::text AS upper,
+    s.last_xid::text::bigint AS last_xid,
+    s.last_event_id,
     coalesce(w.retrying, 0) AS retrying,
     coalesce(w.dead, 0) AS dead,
     s.last_outcome,

@@ -1,0 +1,2 @@
+-- The number of a new replay.
+SELECT nextval('runbell.replays') AS replay
