@@ -20,9 +20,8 @@ from runbell import (
     run_status_sensor,
 )
 from runbell.core import dagster_resources
-from runbell.core.binding import bound, refuse_bad_resources
+from runbell.core.binding import bound
 from runbell.core.dagster_resources import is_dagster_resource_class
-from runbell.core.resource_kinds import is_async, is_enterable, is_plain
 from runbell.core.resources import Bound, Opening
 from runbell.testing import evaluate
 
@@ -325,48 +324,12 @@ def test_a_resource_that_is_a_parameter_and_not_declared_is_a_mistake():
         bound(looked_up, {})
 
 
-def test_a_context_that_is_named_like_a_resource_is_a_mistake():
-    @run_failure_sensor
-    def alert(db): ...
-
-    with pytest.raises(DefinitionError, match="'db', is the context, and it is named like a resource"):
-        bound(alert, {"db": Db()})
-
-
-@pytest.mark.parametrize(
-    ("declared", "said"),
-    [
-        ({"a b": 1}, "resources of sensors: the key 'a b' is no name of an attribute"),
-        ({3: 1}, "the key 3 is no name"),
-        ({"db": managed()}, "'db' can be used once only: give the function itself, without calling it"),
-        ({"db": generated()}, "can be used once only"),
-        ({"db": agenerated()}, "can be used once only"),
-        ({"db": amanaged()}, "can be used once only"),
-        ({"db": awaited()}, "can be awaited once only"),
-        ({"db": functools.cache(generated)}, "is cached, but what it returns can be used once only"),
-        ({"db": functools.cache(awaited)}, "is cached, but what it returns can be used once only"),
-    ],
-)
-def test_what_cannot_be_a_resource_is_a_mistake(declared, said):
-    with pytest.raises(DefinitionError, match=said):
-        refuse_bad_resources(declared, "sensors")
-
-
 def test_a_sync_function_that_gives_something_async_says_what_to_write():
     failed = evaluate(plain, resources={"db": Maker().amade})
 
     assert "write `async def` for it" in failed.error
     with pytest.raises(RunbellError):
         build_run_status_sensor_context(resources={"db": amanaged}).resources.db  # noqa: B018
-
-
-def test_mocks_are_values():
-    from unittest.mock import AsyncMock, MagicMock, Mock
-
-    for mock in (Mock(), MagicMock(), AsyncMock()):
-        assert is_plain(mock)
-        assert not is_async(mock)
-        refuse_bad_resources({"db": mock}, "sensors")
 
 
 def test_a_context_of_a_test_tears_down_what_it_has_set_up_and_may_be_given_more():
@@ -387,12 +350,6 @@ def test_a_sensor_of_a_module_that_was_loaded_has_its_resources_and_a_test_may_p
     assert evaluate(loaded, resources={"db": Db("the test's")}).requests[0].run_key == "the test's"
 
 
-def test_what_could_be_entered_and_is_not_can_be_told():
-    assert is_enterable(Entered())
-    assert is_enterable(AsyncEntered())
-    assert not any(map(is_enterable, ("text", Entered, managed)))
-
-
 def test_what_a_function_gives_to_be_awaited_is_awaited_for_an_async_sensor():
     class Later:
         def __await__(self):
@@ -400,15 +357,6 @@ def test_what_a_function_gives_to_be_awaited_is_awaited_for_an_async_sensor():
             return Db("later")
 
     assert evaluate(on_the_loop, resources={"db": Later}).requests[0].run_key == "later"
-
-
-def test_an_annotation_that_cannot_be_evaluated_names_no_type():
-    @run_failure_sensor
-    def alert(context: "NotImportedHere", db: "NorThis"): ...  # noqa: F821
-
-    assert evaluate(alert, resources={"db": Db()}).outcome == "acted"
-    with pytest.raises(DefinitionError, match="parameter 'db' of its function is a resource that is not declared"):
-        bound(alert, {"warehouse": Db()})
 
 
 def test_a_context_that_was_given_nothing_has_nothing_to_tear_down():
