@@ -15,6 +15,7 @@ from runbell.core.definitions import RunStatusSensorDefinition
 from runbell.core.errors import DefinitionError, NotHereError, RunbellError
 from runbell.core.event_types import DagsterEventType
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
+from runbell.core.resource_kinds import ResourceParam
 from runbell.core.retrying import GiveUp, Retry, RetryPolicy
 from runbell.core.selectors import CodeLocationSelector, JobSelector, RepositorySelector
 from runbell.core.sensors import DefaultSensorStatus, Sensor
@@ -31,6 +32,7 @@ __all__ = [
     "JobSelector",
     "NotHereError",
     "RepositorySelector",
+    "ResourceParam",
     "Retry",
     "RetryPolicy",
     "RunFailureSensorContext",

@@ -4,13 +4,17 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypedDict, Unpack
 
 from runbell.core.awaiting import cannot_wait
+from runbell.core.binding import bound
 from runbell.core.contexts import RecordedAnswers, RunStatusSensorContext, build_context
 from runbell.core.events import RunEvent
+from runbell.core.finality import RETRIED, sign_of
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
+from runbell.core.resources import Bound, Opening
 from runbell.core.sensors import Sensor
 from runbell.core.stories import Story, failure_message
 
@@ -28,6 +32,7 @@ class Happened(TypedDict, total=False):
         step_failures: step keys with their errors, each given like `error`.
         recorded_at, started_at, ended_at: seconds since 1970.
         event_id, replay: what makes one event, and one replay of it, different from others.
+        run_url, resources: as `RUNBELL_RUN_URL` and as a sensors module would have them.
     """
 
     job_name: str
@@ -46,6 +51,8 @@ class Happened(TypedDict, total=False):
     source: str
     event_id: int
     replay: int
+    run_url: str
+    resources: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +134,12 @@ def build_run_status_sensor_context(
         'no space left'
     """
     event = made_up_event(**happened)
-    recorded = RecordedAnswers(Story(event, happened.get("step_failures", {})), _wait, _log)
+    story = Story(event, happened.get("step_failures", {}))
+    recorded = RecordedAnswers(story, _wait, _log, happened.get("run_url"))
     answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
     made = RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
     made.repository_def = repository_def
+    made.open_with(Opening(Bound(happened.get("resources", {}))).kept_open())
     return made
 
 
@@ -143,6 +152,7 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
 
     Raises:
         ValueError: the status is missing.
+        DefinitionError: the sensor takes a resource that is not among those given.
 
     Example:
         >>> import runbell
@@ -160,6 +170,10 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
             raise ValueError(f"sensor {sensor.name!r} watches {', '.join(sorted(sensor.statuses))}: say which status=")
         happened["status"] = min(sensor.statuses)
     event = made_up_event(**happened)
+    if sensor.only_final_failures and event.status == "FAILURE" and sign_of(event).retried:
+        return Evaluated("skipped", reason=RETRIED)
+    declared = sensor.resources.declared if sensor.resources is not None else {}
+    sensor = bound(sensor, {**declared, **happened.get("resources", {})})
     if not sensor.filter(None).matches(event, sensor.name):
         return Evaluated("ignored")
     concluded = _in_a_thread(lambda: _conclusion(sensor, event, happened))
@@ -185,6 +199,9 @@ class _Given:
     def run(self, event: RunEvent) -> Any:
         return self.dagster_run or self.recorded.run(event)
 
+    def url(self, event: RunEvent) -> str | None:
+        return self.recorded.url(event)
+
     def change(self, event: RunEvent) -> Any:
         return self.dagster_event or self.recorded.change(event)
 
@@ -203,25 +220,34 @@ class _Given:
 
 def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusion:
     wait = cannot_wait if sensor.is_async else _wait
-    answers = RecordedAnswers(Story(event, happened.get("step_failures", {})), wait, _log)
+    story = Story(event, happened.get("step_failures", {}))
+    answers = RecordedAnswers(story, wait, _log, happened.get("run_url"))
     context = build_context(sensor, sensor.name, event, answers, replay=happened.get("replay", 0))
     try:
-        returned = _awaited(sensor, context) if sensor.is_async else _drained(sensor.evaluate(context))
+        returned = _returned(sensor, context)
     except Exception as error:  # noqa: BLE001 - whatever the function raises is its failure
         return conclude_raised(error, sensor)
     return conclude(sensor, sensor.name, event, returned, max_requests=MAX_REQUESTS)
 
 
-def _awaited(sensor: Sensor, context: RunStatusSensorContext) -> object:
+def _returned(sensor: Sensor, context: RunStatusSensorContext) -> object:
     import asyncio
 
-    async def answer() -> object:
-        given = sensor.evaluate(context)
-        if isinstance(given, AsyncIterator):
-            return [item async for item in given]
-        return _drained(await given)
+    opening = Opening(sensor.resources or Bound())
+    context.open_with(opening)
 
-    return asyncio.run(answer())
+    async def aanswer(**resources: Any) -> object:
+        given = sensor.evaluate(context, **resources)
+        return [item async for item in given] if isinstance(given, AsyncIterator) else _drained(await given)
+
+    def answer(**resources: Any) -> object:
+        return _drained(sensor.evaluate(context, **resources))
+
+    if sensor.is_async:
+        return asyncio.run(opening.acall(aanswer, asyncio.to_thread))
+    if sensor.resources is not None and sensor.resources.has_async:
+        return asyncio.run(opening.acall_around(partial(asyncio.to_thread, opening.call, answer), asyncio.to_thread))
+    return opening.call(answer)
 
 
 def _drained(returned: object) -> object:

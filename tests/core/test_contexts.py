@@ -204,7 +204,7 @@ def test_what_is_not_here_is_named_and_looks_absent():
 
     with pytest.raises(NotHereError, match=r"context\.instance\.get_assets is not here: it answers get_run_by_id,"):
         context.instance.get_assets(limit=1)
-    with pytest.raises(NotHereError, match=r"context\.resources\.slack is not here: resources are not injected"):
+    with pytest.raises(NotHereError, match=r"context\.resources\.slack is not here: nobody declares it"):
         context.resources.slack.post()
     assert not hasattr(context.instance, "get_job_snapshot")
     assert getattr(context.resources, "slack", None) is None

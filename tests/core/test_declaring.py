@@ -248,7 +248,27 @@ MISTAKES = {
     "several statuses": ({"run_statuses": [SUCCESS]}, "is not an argument: write run_status="),
     "a typing error": ({"descriptoin": "a"}, "is not an argument: write description="),
     "something else": ({"xyz": 1}, "xyz=1 is not an argument: there are default_status, description,"),
-    "resources": ({"required_resource_keys": {"slack"}}, "resources are not injected"),
+    "nothing excluded": ({"excluded_jobs": []}, "excluded_jobs=[] is empty: leave it out to exclude none"),
+    "one exclusion": ({"excluded_jobs": "etl"}, "excluded_jobs='etl' is not a list of jobs: put it into [ ]"),
+    "all excluded": ({"monitored_jobs": ["a", "b"], "excluded_jobs": ["*"]}, "leaves none of monitored_jobs"),
+    "tags as text": ({"monitored_tags": "team"}, 'is not a dict of tags: give one, such as {"team": "data"}'),
+    "no tags": ({"monitored_tags": {}}, "monitored_tags={} is empty: leave it out"),
+    "a number of a tag": ({"monitored_tags": {"tries": 3}}, "asks 3 of tag 'tries': give a value, a glob, a list"),
+    "no value of a tag": ({"monitored_tags": {"team": []}}, "asks [] of tag 'team'"),
+    "numbers of a tag": ({"monitored_tags": {"tries": [1, 2]}}, "asks [1, 2] of tag 'tries'"),
+    "a tag without a name": ({"monitored_tags": {"": "a"}}, "has the key '', which is empty"),
+    "one partition": ({"monitored_partitions": "2026-*"}, "is not a list: give keys or globs of partitions"),
+    "no partition": ({"monitored_partitions": []}, "monitored_partitions=[] is empty: leave it out"),
+    "a date": ({"monitored_partitions": [5]}, "has 5 in it, which is not text: give keys or globs"),
+    "no origin": ({"monitored_origins": ["cron"]}, "'cron', but origins are backfill, manual, schedule, sensor"),
+    "another name": ({"run_tags": {"a": "b"}}, "is not an argument: write monitored_tags="),
+    "no failures": ({"only_final_failures": True}, "says nothing without FAILURE: leave it out, or watch FAILURE"),
+    "no policy": (
+        {"run_key_policy": "always"},
+        "is no policy: give 'forever', 'until_success', 'while_active', or a timedelta",
+    ),
+    "one resource": ({"required_resource_keys": "slack"}, 'is not a set of names: give one, such as {"slack"}'),
+    "no name": ({"required_resource_keys": ["a b"]}, "has something in it that is no name of an attribute"),
 }
 
 
@@ -264,6 +284,7 @@ def test_a_mistake_in_the_arguments_is_one_sentence(arguments, said):
 
 
 def two_parameters(context, slack): ...
+def by_position_alone(context, slack: str, /): ...
 def by_name_alone(*, context): ...
 def open_ended(*contexts): ...
 def open_names(context, **resources): ...
@@ -272,7 +293,8 @@ def open_names(context, **resources): ...
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (two_parameters, "parameter 'slack' of its function is one too many, and resources are not injected"),
+        (two_parameters, "parameter 'slack' of its function is no context, and no resource without its type"),
+        (by_position_alone, "parameter 'slack: str' of its function can be given by position only"),
         (by_name_alone, "parameter 'context' of its function must be given by name"),
         (open_ended, "parameter '*contexts' of its function is open"),
         (open_names, "parameter '**resources' of its function is open"),

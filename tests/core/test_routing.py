@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from runbell.core.events import RunEvent
 from runbell.core.filters import Filter, JobPattern
+from runbell.core.narrowing import Narrowing, TagPattern
 from runbell.core.places import Snapshot
 from runbell.core.routing import Routes, Subscription
 
 jobs = st.sampled_from(["etl", "etl_a", "etl_b", "report"])
+tags = st.sampled_from(["{}", '{"team": "data"}', '{"dagster/backfill": "b"}', "unreadable"])
 locations = st.sampled_from([None, "eu", "us"])
 statuses = st.sampled_from(["SUCCESS", "FAILURE", "ODD"])
 patterns = st.builds(JobPattern, st.sampled_from(["etl", "etl_*", "*", "report", "e?l"]), locations)
@@ -20,16 +22,18 @@ filters = st.builds(
     jobs=st.none() | st.lists(patterns, min_size=1, max_size=3).map(tuple),
     scope=locations,
     own_runs=st.booleans(),
+    excluded=st.lists(patterns, max_size=1).map(tuple),
+    narrowing=st.none() | st.sampled_from([Narrowing((TagPattern("team", ("d*",)),)), Narrowing(origins=("manual",))]),
 )
 snapshots = st.integers(5, 15).map(lambda xmax: Snapshot(xmax, xmax))
 subscriptions = st.builds(Subscription, filters, st.none() | filters, snapshots)
 
 
-def made(job: str, location: str | None, status: str, requester: str | None, xid: int) -> RunEvent:
-    return RunEvent(1, xid, "sql", "r", job, location, status, status, None, "{}", None, None, 0.0, requester=requester)
+def made(job: str, location: str | None, status: str, requester: str | None, xid: int, tags: str = "{}") -> RunEvent:
+    return RunEvent(1, xid, "sql", "r", job, location, status, status, None, tags, None, None, 0.0, requester=requester)
 
 
-events = st.builds(made, jobs, locations, statuses, st.sampled_from([None, "a", "b"]), st.integers(3, 20))
+events = st.builds(made, jobs, locations, statuses, st.sampled_from([None, "a", "b"]), st.integers(3, 20), tags)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), subscriptions), events)

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from runbell.core.errors import StoreUnavailableError
 from runbell.core.queue import QueuedRequest
+from runbell.launchers.claims import Claim
 from runbell.launchers.loop import LaunchLoop
 from runbell.launchers.options import LaunchOptions
 
@@ -29,7 +30,7 @@ class Recorded:
         self.requests: list[QueuedRequest] = []
         self._act = act
 
-    async def launch(self, request: QueuedRequest) -> str:
+    async def launch(self, request: QueuedRequest, _claim: Claim) -> str:
         self.requests.append(request)
         return await self._act(request) if self._act else f"run-{request.request_id}"
 

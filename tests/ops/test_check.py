@@ -15,6 +15,12 @@ print("loading")
 def clean_up(context):
     '''Cleans up.'''
 
+@runbell.run_failure_sensor(
+    monitored_jobs=["etl_*"], excluded_jobs=["etl_test", "there:*"], monitored_partitions=["2026-*"],
+    monitored_tags={"team": ["data", "ml"], "owner": True, "draft": False}, monitored_origins=["schedule", "backfill"],
+)
+def narrow(context): ...
+
 @runbell.run_status_sensor("up_for_retry", default_status=runbell.DefaultSensorStatus.STOPPED, metadata={"a": {1}})
 async def watch(context): ...
 """
@@ -33,19 +39,26 @@ def test_check_says_what_each_sensor_watches(module):
     assert "watches   FAILURE of etl_*, there:load in every code location" in done.stdout
     assert "requests  clean" in done.stdout
     assert "note      minimum_interval_seconds=30 is not needed and has no effect" in done.stdout
+    assert "watches   FAILURE of etl_* except etl_test, there:* in every code location" in done.stdout
+    only = "tags no draft, owner with any value, team=data or ml; partitions 2026-*; started by backfill, schedule"
+    assert f"  only      {only}\n" in done.stdout
     assert "state     stopped, as declared" in done.stdout
     assert "note      UP_FOR_RETRY is none of the statuses that Dagster has" in done.stdout
-    assert "2 sensors in sensors, no mistakes" in done.stdout
+    assert "3 sensors in sensors, no mistakes" in done.stdout
 
 
 def test_check_lists_as_json(module):
     done = runbell("check", "--json", cwd=module, RUNBELL_CODE_LOCATION="here", RUNBELL_DEFAULT_STATUS="STOPPED")
-    clean_up, watch = json.loads(done.stdout)
+    clean_up, narrow, watch = json.loads(done.stdout)
 
     assert done.code == 0
     assert (clean_up["sensor_name"], clean_up["active"], clean_up["code_location"]) == ("here:clean_up", False, "here")
     assert (clean_up["monitored_jobs"], clean_up["request_jobs"]) == (["etl_*", "there:load"], ["clean"])
     assert (watch["statuses"], watch["monitored_jobs"], watch["max_concurrent"]) == (["UP_FOR_RETRY"], None, 16)
+    assert (narrow["excluded_jobs"], narrow["monitored_partitions"]) == (["etl_test", "there:*"], ["2026-*"])
+    assert narrow["monitored_tags"] == {"draft": False, "owner": True, "team": ["data", "ml"]}
+    assert narrow["monitored_origins"] == ["backfill", "schedule"]
+    assert (clean_up["monitored_tags"], clean_up["monitored_origins"]) == ({}, [])
     assert (watch["default_status"], watch["active"]) == ("STOPPED", False)
 
 

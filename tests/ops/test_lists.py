@@ -9,6 +9,7 @@ import pytest
 from anyio import to_thread
 
 from runbell.core.filters import Filter, JobPattern
+from runbell.core.narrowing import Narrowing, TagPattern
 from support.processes import Finished, runbell
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -253,6 +254,8 @@ async def test_the_lag_counts_what_each_sensor_asks_for_and_nothing_else(
     await deploy(connection, "named", Filter(frozenset({"FAILURE", "SUCCESS"}), jobs=(JobPattern("publish"),)))
     await deploy(connection, "scoped", Filter(frozenset({"FAILURE"}), scope="shop"))
     await deploy(connection, "own", Filter(frozenset({"FAILURE"}), own_runs=True))
+    tagged = Narrowing((TagPattern("runbell/request_id"),), origins=("manual",))
+    await deploy(connection, "tagged", Filter(frozenset({"FAILURE"}), narrowing=tagged))
     request_id = await add_request(connection, 0, sensor_name="all_failures")
     await add_request(connection, 1, sensor_name="own", run_id="its-own")
     await add_request(connection, 2, sensor_name="glob", run_id="of-glob")
@@ -271,6 +274,7 @@ async def test_the_lag_counts_what_each_sensor_asks_for_and_nothing_else(
         "named": 2,
         "scoped": 5,  # of its location, and of none
         "own": 6,
+        "tagged": 1,
     }
 
 

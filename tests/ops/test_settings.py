@@ -34,6 +34,8 @@ def test_defaults():
         "code_location": None,
         "default_status": "RUNNING",
         "max_requests_per_evaluation": 10_000,
+        "max_chain_depth": 20,
+        "run_url": None,
         "retry_attempts": 10,
         "retry_backoff_seconds": 1.0,
         "workers": 1,
@@ -43,6 +45,14 @@ def test_defaults():
         "notify_after_seconds": 60.0,
         "heartbeat_url": None,
         "heartbeat_interval_seconds": 60.0,
+        "launch": None,
+        "launch_source": None,
+        "launch_concurrent": 8,
+        "launch_max_in_progress": None,
+        "dagster_url": None,
+        "dagster_headers": None,
+        "dagster_headers_file": None,
+        "dagster_answer_seconds": 120.0,
     }
 
 
@@ -62,6 +72,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "code_location": ("etl", "etl"),
         "default_status": ("stopped", "STOPPED"),
         "max_requests_per_evaluation": ("7", 7),
+        "max_chain_depth": ("3", 3),
+        "run_url": ("https://dagster.example.com/runs/{run_id}", "https://dagster.example.com/runs/{run_id}"),
         "retry_attempts": ("1", 1),
         "retry_backoff_seconds": ("0.25", 0.25),
         "workers": ("3", 3),
@@ -71,6 +83,14 @@ def test_each_setting_is_read_from_its_variable(monkeypatch):
         "notify_after_seconds": ("5", 5.0),
         "heartbeat_url": ("https://hc.example.org/1", "https://hc.example.org/1"),
         "heartbeat_interval_seconds": ("30", 30.0),
+        "launch": ("dagster", "dagster"),
+        "launch_source": ("warehouse", "warehouse"),
+        "launch_concurrent": ("3", 3),
+        "launch_max_in_progress": ("50", 50),
+        "dagster_url": ("http://dagster:3000/prefix", "http://dagster:3000/prefix"),
+        "dagster_headers": ("A: b", "A: b"),
+        "dagster_headers_file": ("/secrets/headers", "/secrets/headers"),
+        "dagster_answer_seconds": ("30", 30.0),
     }
     # In place of the URLs, never beside them: tests/ops/test_url_files.py.
     files = {"database_url_file": None, "listen_url_file": None}
@@ -121,6 +141,28 @@ def test_all_bad_values_are_named_at_once(monkeypatch):
     assert [line.split()[0] for line in lines] == [f"RUNBELL_{name}" for name in bad]
     assert "RUNBELL_LOG_FORMAT is 'xml', but it must be json or console" in lines
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://dagster.example.com/runs",
+        "https://dagster.example.com/runs/{run_id}/{job}",
+        "https://dagster.example.com/runs/{run_id}}",
+        "dagster.example.com/runs/{run_id}",
+        "ftp://dagster.example.com/{run_id}",
+        "https:///{run_id}",
+        "https://dagster.example.com/a b/{run_id}",
+        "https://[::1/{run_id}",
+    ],
+)
+def test_a_template_that_leads_nowhere_is_named(monkeypatch, template):
+    monkeypatch.setenv("RUNBELL_RUN_URL", template)
+
+    with pytest.raises(
+        SettingsError, match=r"RUNBELL_RUN_URL is .*, but it must be a URL with \{run_id\} in it, such as"
+    ):
+        read_settings(database_url=URL)
 
 
 def test_a_bad_flag_is_named_as_one():

@@ -65,3 +65,8 @@ def on_failure(context: rb.RunFailureSensorContext) -> rb.RunRequest:
 @rb.run_status_sensor(run_status=rb.DagsterRunStatus.STARTED)
 def on_start(context: rb.RunStatusSensorContext) -> None:
     note(context)
+
+
+@rb.run_failure_sensor(request_job="repair", monitored_tags={"dagster/max_retries": True}, only_final_failures=True)
+async def on_last_failure(context: rb.RunFailureSensorContext) -> rb.RunRequest:
+    return rb.RunRequest(run_key=context.dagster_run.run_id)

@@ -4,6 +4,7 @@ A program of its own, so that the tests' process loads nothing of Dagster:
 `python dagster_jobs.py DATABASE_URL [JOB TIMES ...]` prints `job run_id` for each run.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,8 @@ storage:
     postgres_url: "{url}"
 telemetry:
   enabled: false
+run_retries:
+  enabled: {retries}
 """
 
 
@@ -53,12 +56,14 @@ def nightly_load() -> None:
 
 
 CONFIG = {"daily_report": {"ops": {"report": {"config": {"limit": 3}}}}}
+# Given, Dagster's retries of runs are switched on, with so many for these runs.
+MAX_RETRIES = os.environ.get("MAX_RETRIES")
 TAGS = {"dagster/partition": "2024-02-29", "dagster/code_location": "warehouse"}
 
 
 def main(url: str, *jobs: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "dagster.yaml").write_text(STORAGE.format(url=url))
+        Path(folder, "dagster.yaml").write_text(STORAGE.format(url=url, retries=str(MAX_RETRIES is not None).lower()))
         with dg.DagsterInstance.from_config(folder) as instance:
             for name, times in zip(jobs[::2], jobs[1::2], strict=True):
                 for _ in range(int(times)):
@@ -66,7 +71,7 @@ def main(url: str, *jobs: str) -> None:
                         dg.reconstructable(globals()[name]),
                         instance,
                         run_config=CONFIG.get(name, {}),
-                        tags=TAGS,
+                        tags=TAGS if MAX_RETRIES is None else TAGS | {"dagster/max_retries": MAX_RETRIES},
                         raise_on_error=False,
                     )
                     print(name, done.run_id, flush=True)

@@ -36,11 +36,11 @@ class Place:
         self.facts_file = folder / "facts"
         self.facts_file.touch()
 
-    def execute(self, *jobs: str) -> list[tuple[str, str]]:
+    def execute(self, *jobs: str, **variables: str) -> list[tuple[str, str]]:
         """Have Dagster execute `JOB TIMES ...`; the jobs and run ids, in order."""
         done = subprocess.run(
             [sys.executable, HERE / "dagster_jobs.py", self.url, *jobs],
-            env=environment(PYTHONPATH=str(HERE)),
+            env=environment(PYTHONPATH=str(HERE), **variables),
             capture_output=True,
             text=True,
             check=False,
@@ -251,3 +251,18 @@ async def test_public_is_as_dagster_made_it_after_migrating_attaching_and_detach
     place.execute("nightly_load", "1")
     place.runbell("detach", "dagster")
     assert await public() == before
+
+
+async def test_of_a_run_that_dagster_retries_the_last_failure_is_told(place, session):
+    with place.daemon():
+        (retried,) = place.execute("nightly_load", "1", MAX_RETRIES="1")
+        (final,) = place.execute("nightly_load", "1", MAX_RETRIES="0")
+        tags = await session.fetch("SELECT run_id, value FROM run_tags WHERE key = 'dagster/will_retry'")
+        assert {row["run_id"]: row["value"] for row in tags} == {retried[1]: "true", final[1]: "false"}
+
+        async def look() -> tuple[list[str], int]:
+            query = "SELECT run_key FROM runbell.run_requests WHERE sensor_name = 'on_last_failure'"
+            skipped = "SELECT coalesce(sum(skipped), 0)::int FROM runbell.ticks WHERE sensor_name = 'on_last_failure'"
+            return [row["run_key"] for row in await session.fetch(query)], await session.fetchval(skipped)
+
+        assert await until(look, lambda seen: len(seen[0]) + seen[1] == 2) == ([final[1]], 1)

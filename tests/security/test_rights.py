@@ -30,6 +30,7 @@ LENT = {
     "close_gaps": {"service"},
     "rebase_places": {"service"},
     "read_step_failures": {"service"},
+    "read_retry_tag": {"service"},
     # On a table of one's own these would run whatever its columns' types bring along, in the owner's name.
     "capture_dagster_run": set(),
     "capture_table_row": set(),

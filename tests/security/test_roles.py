@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 import runbell as dg
 from runbell.core.queue import QueuedRequest
+from runbell.launchers.claims import Claim
 from runbell.launchers.loop import LaunchLoop
 from runbell.launchers.options import LaunchOptions
 from runbell.sources import attaching
@@ -95,7 +96,8 @@ async def test_the_service_role_gives_the_operators_commands(database_url, conne
         "INSERT INTO runbell.evaluations (sensor_name, event_id, state, attempts) VALUES ('answer', 1, 'dead', 3)"
     )
     async with fresh_role(database_url, "service") as role:
-        for command in (*LOOKS, ["dead-letters", "show", "1"]):
+        changes = [["dead-letters", "show", "1"], ["launchers", "pause", "sql"], ["launchers", "resume", "sql"]]
+        for command in (*LOOKS, *changes):
             done = runbell(*command, RUNBELL_DATABASE_URL=as_role(database_url, role))
 
             assert (done.code, done.stderr) == (0, ""), command
@@ -106,6 +108,7 @@ LOOKS = [
     ["status", "--json"],
     ["sensors", "list", "--json"],
     ["requests", "list", "--json"],
+    ["launchers", "list", "--json"],
     ["dead-letters", "list", "--json"],
 ]
 
@@ -132,7 +135,7 @@ class Target:
     def __init__(self) -> None:
         self.calls = 0
 
-    async def launch(self, request: QueuedRequest) -> str:
+    async def launch(self, request: QueuedRequest, _claim: Claim) -> str:
         self.calls += 1
         if self.calls == 1:
             raise ValueError("not yet")

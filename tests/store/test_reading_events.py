@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from runbell.core.filters import Filter
+from runbell.core.narrowing import Narrowing, TagPattern
+from runbell.core.pushing import pushed
 from runbell.store.statements import statement
 
 RECORDED = 20_000
@@ -39,11 +42,25 @@ async def test_a_page_of_a_backlog_does_not_walk_over_what_came_after_it(many_ev
     assert await pages_touched(many_events, now, now) < FEW_PAGES
 
 
-async def pages_touched(connection, position, upper):
+async def test_a_filter_on_tags_looks_at_no_more_than_the_page(many_events):
+    wanted = Filter(frozenset({"SUCCESS"}), narrowing=Narrowing((TagPattern("team", ("data*",)),), ("2026-*",)))
+    filters = pushed([wanted])
+    now = await many_events.fetchval("SELECT pg_current_snapshot()::text")
+    # The page alone costs as much: a thousand rows through the index, and each of their runs.
+    page = await pages_touched(many_events, "1:1:", now, "NULL")
+
+    assert filters is not None
+    assert await pages_touched(many_events, now, None, f"'{filters}'") < FEW_PAGES
+    assert await pages_touched(many_events, "1:1:", now, f"'{filters}'") <= page
+
+
+async def pages_touched(connection, position, upper, filters="NULL"):
+    await connection.execute("DEALLOCATE ALL")
     await connection.execute(f"PREPARE reading AS {statement('read_events')}")
     bound = "NULL" if upper is None else f"'{upper}'"
     report = await connection.fetchval(
-        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE reading('{position}', {bound}, 0, 0, NULL, NULL, 1000)"
+        "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
+        f" EXECUTE reading('{position}', {bound}, 0, 0, NULL, NULL, 1000, {filters})"
     )
     plan = json.loads(report)[0]["Plan"]
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]

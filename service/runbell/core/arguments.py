@@ -10,6 +10,7 @@ from runbell.core.errors import DefinitionError
 from runbell.core.filters import JobPattern
 from runbell.core.pacing import MOST_PER_MINUTE
 from runbell.core.retrying import RetryPolicy, is_wait, unfit
+from runbell.core.run_keys import TAKEN_FOREVER, KeyPolicy
 from runbell.core.selectors import NotAJobError, is_one_job, pattern_of, target_of
 from runbell.core.sensors import DefaultSensorStatus
 from runbell.core.text import shown, why_unstorable
@@ -60,6 +61,17 @@ class Arguments:
             raise self.wrong(argument, "is not a dict with text as keys: give one or leave it out")
         return dict(value)
 
+    def keys(self, argument: str) -> frozenset[str]:
+        value = self.given.get(argument)
+        if value is None:
+            return frozenset()
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise self.wrong(argument, 'is not a set of names: give one, such as {"slack"}')
+        names = list(value)
+        if not all(isinstance(name, str) and name.isidentifier() for name in names):
+            raise self.wrong(argument, "has something in it that is no name of an attribute: give names only")
+        return frozenset(names)
+
     def concurrency(self, default: int) -> int:
         value = self.given.get("max_concurrent")
         if value is None:
@@ -88,6 +100,15 @@ class Arguments:
             raise self.wrong("retry", reason)
         return value
 
+    def run_key_policy(self) -> KeyPolicy:
+        value = self.given.get("run_key_policy")
+        if value is None:
+            return TAKEN_FOREVER
+        try:
+            return KeyPolicy.read(value)
+        except ValueError as error:
+            raise self.wrong("run_key_policy", str(error)) from None
+
     def max_per_minute(self) -> int | None:
         value = self.given.get("max_per_minute")
         if value is not None and not (isinstance(value, int) and _is_number(value, 1) and value <= MOST_PER_MINUTE):
@@ -109,6 +130,16 @@ class Arguments:
         if not several:
             raise self.wrong("run_status", "is empty: give at least one status, such as DagsterRunStatus.SUCCESS")
         return frozenset(map(self._status, several))
+
+    def final_failures(self, statuses: frozenset[str]) -> bool:
+        wanted = self.flag("only_final_failures")
+        if wanted and "FAILURE" not in statuses:
+            raise self.wrong("only_final_failures", "says nothing without FAILURE: leave it out, or watch FAILURE too")
+        return wanted
+
+    def excluded_jobs(self) -> tuple[JobPattern, ...]:
+        """What not to watch; none if left out."""
+        return self._each("excluded_jobs", pattern_of, "leave it out to exclude none") or ()
 
     def jobs(self) -> tuple[JobPattern, ...] | None:
         """What to watch; None is every job."""

@@ -1,9 +1,10 @@
 """What a sensor's function is given: the run, the event, a log, and the few questions that can be asked beyond them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol, Self
 
 from runbell.core.awaiting import Then, Wait
 from runbell.core.dagster_events import DagsterEvent, status_change, step_failure
@@ -11,6 +12,8 @@ from runbell.core.errors import NotHereError
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.idempotency import idempotency_key
 from runbell.core.instances import Instance, Lookups
+from runbell.core.resources import Bound, Opening, Resources
+from runbell.core.run_urls import run_url
 from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts
 from runbell.core.sensors import Sensor
 
@@ -19,21 +22,9 @@ STATE = (
 )
 NOT_HERE = {"cursor": STATE, "update_cursor": STATE, "last_run_key": STATE, "last_tick_completion_time": STATE}
 KNOWN = (
-    "it has sensor_name, dagster_run, dagster_event, failure_event, get_step_failure_events(), partition_key, instance,"
-    " log, resources and idempotency_key"
+    "it has sensor_name, dagster_run, dagster_event, failure_event, get_step_failure_events(), partition_key, run_url,"
+    " instance, log, resources and idempotency_key"
 )
-
-
-class Resources:
-    """Stands where Dagster's contexts have their resources: Runbell injects none."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise NotHereError(
-            f"context.resources.{name} is not here: resources are not injected;"
-            " make what you need in the sensor's module"
-        )
 
 
 class Answers(Protocol):
@@ -41,6 +32,9 @@ class Answers(Protocol):
 
     def run(self, event: RunEvent) -> Any:
         """`dagster_run`: the run as it stood when the event happened."""
+
+    def url(self, event: RunEvent) -> str | None:
+        """`run_url`: where people look at the run."""
 
     def change(self, event: RunEvent) -> Any:
         """`dagster_event`."""
@@ -66,14 +60,22 @@ class RecordedAnswers:
         lookups: what can be asked of the store.
         wait: waits for it in a plain call.
         make_log: gives the logger of a sensor's evaluation for an event.
+        run_url: a template of where people look at runs.
     """
 
     lookups: Lookups
     wait: Wait
     make_log: Callable[[str, RunEvent], Any]
+    run_url: str | None = None
 
     def run(self, event: RunEvent) -> DagsterRun:
-        return DagsterRun.of(RunFacts.of(event))
+        run = DagsterRun.of(RunFacts.of(event))
+        if self.run_url is not None:
+            run.url = self.url(event)
+        return run
+
+    def url(self, event: RunEvent) -> str | None:
+        return run_url(self.run_url, RunFacts.of(event))
 
     def change(self, event: RunEvent) -> DagsterEvent:
         return status_change(event, first_step=partial(self._first_step, event))
@@ -105,6 +107,7 @@ class RunStatusSensorContext:
         instance: a few questions about runs.
         log: a logger; its lines carry the sensor and the run.
         partition_key: the run's, or None.
+        resources: what the sensors module declares as `resources`, as attributes.
         idempotency_key: the same each time that this sensor is called for this event, and different for all others.
 
     Example:
@@ -129,6 +132,11 @@ class RunStatusSensorContext:
     @cached_property
     def dagster_run(self) -> Any:
         return self._answers.run(self._event)
+
+    @property
+    def run_url(self) -> str | None:
+        """Where people look at the run, as `RUNBELL_RUN_URL` says; None where that is not set."""
+        return self._answers.url(self._event)
 
     @cached_property
     def dagster_event(self) -> Any:
@@ -155,9 +163,37 @@ class RunStatusSensorContext:
     def partition_key(self) -> str | None:
         return self._event.partition_key or self.dagster_run.tags.get(PARTITION_TAG)
 
+    @cached_property
+    def resources(self) -> Any:
+        """What the sensors module declares as `resources`, as attributes."""
+        return Resources(self._opening)
+
+    @cached_property
+    def _opening(self) -> Opening:
+        return Opening(Bound())
+
+    def open_with(self, opening: Opening) -> None:
+        """Its resources are these."""
+        self.__dict__.pop("resources", None)
+        self._opening = opening
+
     @property
-    def resources(self) -> Resources:
-        return Resources()
+    def resource_defs(self) -> dict[str, Any]:
+        """The resources as they are declared, by key; nothing is set up for it."""
+        return dict(self._opening.declared)
+
+    def merge_resources(self, resources: Mapping[str, Any]) -> "RunStatusSensorContext":
+        """A copy, for a test, with these resources in addition."""
+        made = copy(self)
+        made.open_with(Opening(Bound({**self._opening.declared, **resources})).kept_open())
+        return made
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Tears down what a test's context has set up."""
+        self._opening.close()
 
     @property
     def failure_event(self) -> Any:

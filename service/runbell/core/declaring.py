@@ -1,14 +1,17 @@
 """The decorators that make sensors of functions. Every mistake is found here, at import."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any, TypedDict, Unpack, overload
 
 from runbell.core.arguments import Arguments
 from runbell.core.errors import DefinitionError
 from runbell.core.former_names import meant, under_todays_names
+from runbell.core.narrowing_arguments import narrowing_of, refuse_what_watches_nothing
+from runbell.core.resources import unbound
 from runbell.core.retrying import RetryPolicy
 from runbell.core.sensors import DefaultSensorStatus, Function, Sensor, is_async
-from runbell.core.signatures import name_of, refuse_what_is_no_function, takes_context
+from runbell.core.signatures import name_of, parameters_of, refuse_what_is_no_function
 from runbell.core.statuses import DagsterRunStatus
 from runbell.core.text import shown
 
@@ -24,6 +27,10 @@ class Declared(TypedDict, total=False):
         name: the sensor's; else the function's.
         description: for people; else the first line of the function's docstring.
         monitored_jobs: jobs, names, globs (`"etl_*"`), `"location:job"`, selectors; else every job.
+        excluded_jobs: jobs that are not watched, named in the same ways; without a location, wherever they are.
+        monitored_tags: only runs with these tags: a value or glob, a list of them, True for any value, False for none.
+        monitored_partitions: only runs of these partitions, given as keys or globs.
+        monitored_origins: only runs that come from these: "schedule", "sensor", "backfill", "manual".
         monitor_all_code_locations: watch the runs of every code location.
         request_job, request_jobs: the job, or the jobs, that it may request.
         default_status: whether it runs until an operator starts or stops it.
@@ -34,12 +41,20 @@ class Declared(TypedDict, total=False):
         max_per_minute: so many evaluations begin within a minute; the others wait, and none is lost.
         timeout_seconds: an evaluation that takes longer has failed; else `RUNBELL_SENSOR_TIMEOUT_SECONDS`.
         react_to_own_runs: also answer events of runs that this sensor requested.
+        run_key_policy: how long a run key of its requests stays taken: "forever", a timedelta, "until_success" (of the
+            run), "while_active" (the run).
+        only_final_failures: of a run that Dagster retries, only the failure of its last attempt.
+        required_resource_keys: resources that it looks at as `context.resources.KEY`; parameters need not be named.
         job_selection, monitor_all_repositories: what Dagster called monitored_jobs and monitor_all_code_locations.
     """
 
     name: str | None
     description: str | None
     monitored_jobs: Iterable[Any] | None
+    excluded_jobs: Iterable[Any] | None
+    monitored_tags: Mapping[str, str | bool | Iterable[str]] | None
+    monitored_partitions: Iterable[str] | None
+    monitored_origins: Iterable[str] | None
     monitor_all_code_locations: bool | None
     request_job: Any
     request_jobs: Iterable[Any] | None
@@ -52,6 +67,9 @@ class Declared(TypedDict, total=False):
     max_per_minute: int | None
     timeout_seconds: float | None
     react_to_own_runs: bool | None
+    run_key_policy: str | timedelta | None
+    only_final_failures: bool | None
+    required_resource_keys: Iterable[str] | None
     job_selection: Iterable[Any] | None
     monitor_all_repositories: bool | None
 
@@ -133,12 +151,18 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
     _refuse_unknown(arguments)
     if given.get("run_status") is None:
         raise arguments.wrong("run_status", "is missing: give a status, such as DagsterRunStatus.SUCCESS")
-    waits = is_async(function)
+    waits, statuses = is_async(function), arguments.statuses()
+    parameters = parameters_of(function, name)
+    jobs, excluded = arguments.jobs(), arguments.excluded_jobs()
+    refuse_what_watches_nothing(arguments, jobs, excluded)
+    required = arguments.keys("required_resource_keys")
     return Sensor(
         name=name,
         function=function,
-        statuses=arguments.statuses(),
-        jobs=arguments.jobs(),
+        statuses=statuses,
+        jobs=jobs,
+        excluded_jobs=excluded,
+        narrowing=narrowing_of(arguments),
         monitor_all_code_locations=arguments.flag("monitor_all_code_locations"),
         request_jobs=arguments.targets(),
         description=arguments.text("description") or _first_line(function),
@@ -151,9 +175,14 @@ def _sensor(decorator: str, function: Function, given: Mapping[str, Any], *, is_
         max_per_minute=arguments.max_per_minute(),
         timeout_seconds=arguments.timeout(),
         react_to_own_runs=arguments.flag("react_to_own_runs"),
+        run_key_policy=arguments.run_key_policy(),
+        only_final_failures=arguments.final_failures(statuses),
         is_failure=is_failure,
         is_async=waits,
-        takes_context=takes_context(function, name),
+        takes_context=parameters.takes_context,
+        resource_parameters=parameters.resources,
+        required_resource_keys=required,
+        resources=unbound(parameters.resources, required),
     )
 
 
@@ -172,11 +201,7 @@ def _named_by_position(function: Function, more: tuple[object, ...]) -> dict[str
 
 def _refuse_unknown(arguments: Arguments) -> None:
     known = {"run_status", *Declared.__annotations__}
-    for argument in arguments.given:
-        if argument in known:
-            continue
-        if argument == "required_resource_keys":
-            raise arguments.wrong(argument, "is not an argument: resources are not injected; leave it out")
+    for argument in (given for given in arguments.given if given not in known):
         raise arguments.wrong(argument, f"is not an argument: {meant(argument, sorted(known))}")
 
 

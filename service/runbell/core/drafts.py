@@ -9,6 +9,7 @@ from runbell.core.documents import NotJsonError, read_tags, write_json, write_te
 from runbell.core.errors import RunbellError
 from runbell.core.events import RunEvent
 from runbell.core.requests import RequestDraft
+from runbell.core.run_keys import FOREVER, KeyPolicy
 from runbell.core.runs import PARTITION_TAG
 from runbell.core.selectors import NotAJobError, target_of
 from runbell.core.sensors import Sensor
@@ -17,15 +18,28 @@ from runbell.core.text import shown, why_unstorable
 SENSOR_TAG = "runbell/sensor"
 EVENT_TAG = "runbell/event_id"
 CHAIN_TAG = "runbell/chain"
+# Twice as deep as the longest chains of jobs that people write down; sensors that ask for one another stop soon.
+MAX_CHAIN_DEPTH = 20
 
 
 class Refused(ValueError):  # noqa: N818 - it reads as the sentence that it begins
     """A request that cannot be understood or stored; the text goes on after the sensor's name."""
 
 
-def own_tags(sensor_name: str, event: RunEvent) -> dict[str, str]:
-    """The tags that Runbell puts on every run that is requested for this event."""
-    return {SENSOR_TAG: sensor_name, EVENT_TAG: str(event.event_id), CHAIN_TAG: str(_depth(event) + 1)}
+def own_tags(sensor_name: str, event: RunEvent, max_depth: int = MAX_CHAIN_DEPTH) -> dict[str, str]:
+    """The tags that Runbell puts on every run that is requested for this event.
+
+    Raises:
+        Refused: so many sensors stand behind the event's run already that no further run may follow from it.
+    """
+    depth = _depth(event)
+    if depth >= max_depth:
+        raise Refused(
+            f"requested a run after run {event.run_id} of job {event.job_name}, behind which {depth} sensors stand one"
+            f" after another: if they go round in circles, filter that out; else raise RUNBELL_MAX_CHAIN_DEPTH"
+            f" ({max_depth}) and retry this evaluation"
+        )
+    return {SENSOR_TAG: sensor_name, EVENT_TAG: str(event.event_id), CHAIN_TAG: str(depth + 1)}
 
 
 def drafted(sensor: Sensor, own: dict[str, str], request: Any) -> RequestDraft:
@@ -49,18 +63,22 @@ def drafted(sensor: Sensor, own: dict[str, str], request: Any) -> RequestDraft:
         if getattr(request, argument, None):
             raise Refused(f"gave RunRequest({argument}={shown(getattr(request, argument))}), which no launcher knows")
     location, job_name = _target(sensor, request.job_name)
+    run_key = _key("run_key", request.run_key)
+    policy = _policy(sensor, request)
     partition_key = _key("partition_key", request.partition_key)
     tags = _tags(request.tags)
     if partition_key is not None:
         tags.setdefault(PARTITION_TAG, partition_key)
     return RequestDraft(
         job_name=job_name,
-        run_key=_key("run_key", request.run_key),
+        run_key=run_key,
         partition_key=partition_key,
         code_location=location,
         asset_selection=_assets(request.asset_selection),
         run_config=_run_config(request.run_config),
         tags=_json("tags", tags | own, write_text_map),
+        key_policy=None if policy.name == FOREVER else policy.name,
+        key_seconds=policy.seconds,
     )
 
 
@@ -92,6 +110,19 @@ def _named(job: object) -> str:
         return target_of(job)
     except NotAJobError as error:
         raise Refused(f"gave RunRequest(job_name={shown(job)}), which {error}") from None
+
+
+def _policy(sensor: Sensor, request: Any) -> KeyPolicy:
+    """That of the request, else of its sensor; Dagster's requests have none."""
+    given = getattr(request, "run_key_policy", None)
+    if given is None:
+        return sensor.run_key_policy
+    if not request.run_key:
+        raise Refused(f"gave RunRequest(run_key_policy={shown(given)}) without a run_key, which says nothing")
+    try:
+        return KeyPolicy.read(given)
+    except ValueError as error:
+        raise Refused(f"gave RunRequest(run_key_policy={shown(given)}), which {error}") from None
 
 
 def _key(argument: str, key: object) -> str | None:

@@ -1,11 +1,14 @@
 """Which events a sensor asks for: statuses, jobs, code locations. Plain data, so that it can be stored and compared."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from runbell.core.events import RunEvent
+from runbell.core.globs import is_exact
+from runbell.core.narrowing import Narrowing, TagPattern, tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class JobPattern:
     @property
     def exact(self) -> bool:
         """Can an index on the job's name find it?"""
-        return not any(mark in self.job_name for mark in "*?[")
+        return is_exact(self.job_name)
 
     def matches(self, job_name: str, code_location: str | None) -> bool:
         if not fnmatchcase(job_name, self.job_name):
@@ -43,22 +46,34 @@ class Filter:
         jobs: None watches every job.
         scope: the code location that unqualified jobs are watched in; None watches all.
         own_runs: does it also react to runs that it requested itself?
+        excluded: jobs that are not watched, whatever `jobs` says; without a location, wherever they are.
+        narrowing: what is asked of a run beyond this; None: nothing.
     """
 
     statuses: frozenset[str]
     jobs: tuple[JobPattern, ...] | None = None
     scope: str | None = None
     own_runs: bool = False
+    excluded: tuple[JobPattern, ...] = ()
+    narrowing: Narrowing | None = None
 
-    def matches(self, event: RunEvent, sensor_name: str) -> bool:
-        """Does this event reach the sensor of this name?"""
+    def matches(self, event: RunEvent, sensor_name: str, tags: dict[str, str] | None = None) -> bool:
+        """Does this event reach the sensor of this name? `tags`: those of the event, if they have been read."""
         if event.status not in self.statuses or (event.requester == sensor_name and not self.own_runs):
             return False
-        in_scope = self.scope is None or event.code_location in {None, self.scope}
+        if not self.watches(event.job_name, event.code_location):
+            return False
+        return self.narrowing is None or self.narrowing.matches(event, tags_of(event) if tags is None else tags)
+
+    def watches(self, job_name: str, code_location: str | None) -> bool:
+        """Does it watch this job of this code location?"""
+        if any(pattern.matches(job_name, code_location) for pattern in self.excluded):
+            return False
+        in_scope = self.scope is None or code_location in {None, self.scope}
         if self.jobs is None:
             return in_scope
         return any(
-            pattern.matches(event.job_name, event.code_location)
+            pattern.matches(job_name, code_location)
             for pattern in self.jobs
             if in_scope or pattern.code_location is not None
         )
@@ -73,11 +88,12 @@ class Filter:
         """The stored form; equal filters have equal forms."""
         return {
             "statuses": sorted(self.statuses),
-            "jobs": None
-            if self.jobs is None
-            else sorted(([p.job_name, p.code_location] for p in self.jobs), key=lambda p: (p[0], p[1] or "")),
+            "jobs": None if self.jobs is None else _stored_jobs(self.jobs),
             "scope": self.scope,
             "own_runs": self.own_runs,
+            # Left out where nothing is asked: a filter that asks for nothing new is stored as it always was.
+            **({"excluded": _stored_jobs(self.excluded)} if self.excluded else {}),
+            **({} if self.narrowing is None else self.narrowing.to_dict()),
         }
 
     @classmethod
@@ -93,7 +109,17 @@ class Filter:
         except (msgspec.MsgspecError, RecursionError):
             return None
         jobs = None if found.jobs is None else tuple(JobPattern(*pattern) for pattern in found.jobs)
-        return cls(frozenset(found.statuses), jobs, found.scope, found.own_runs)
+        excluded = tuple(JobPattern(*pattern) for pattern in found.excluded)
+        tags = tuple(TagPattern(key, tuple(values), present) for key, values, present in found.tags)
+        narrowing = Narrowing(tags, tuple(found.partitions), tuple(found.origins))
+        return cls(
+            frozenset(found.statuses),
+            jobs,
+            found.scope,
+            found.own_runs,
+            excluded,
+            None if narrowing == Narrowing() else narrowing,
+        )
 
 
 class _Stored(msgspec.Struct):
@@ -101,3 +127,11 @@ class _Stored(msgspec.Struct):
     jobs: list[tuple[str, str | None]] | None
     scope: str | None
     own_runs: bool
+    excluded: list[tuple[str, str | None]] = []
+    tags: list[tuple[str, list[str], bool]] = []
+    partitions: list[str] = []
+    origins: list[str] = []
+
+
+def _stored_jobs(jobs: Iterable[JobPattern]) -> list[list[str | None]]:
+    return sorted(([job.job_name, job.code_location] for job in jobs), key=lambda job: (job[0], job[1] or ""))

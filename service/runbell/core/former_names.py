@@ -11,6 +11,10 @@ FORMER = {"job_selection": "monitored_jobs", "monitor_all_repositories": "monito
 MEANT = {
     "monitored_job_name": "monitored_jobs",
     "monitored_job": "monitored_jobs",
+    "exclude_jobs": "excluded_jobs",
+    "run_tags": "monitored_tags",
+    "partitions": "monitored_partitions",
+    "origins": "monitored_origins",
     "request_job_name": "request_job",
     "request_job_names": "request_jobs",
     "job": "request_job",

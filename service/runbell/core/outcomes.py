@@ -7,7 +7,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from runbell.core.drafts import Refused, drafted, own_tags
+from runbell.core.drafts import MAX_CHAIN_DEPTH, Refused, drafted, own_tags
 from runbell.core.errors import NotHereError
 from runbell.core.events import RunEvent
 from runbell.core.requests import Conclusion, RunRequest, SensorResult, SkipReason
@@ -18,7 +18,15 @@ from runbell.core.text import shown, storable
 EMPTY = "the function returned an empty result"
 
 
-def conclude(sensor: Sensor, sensor_name: str, event: RunEvent, returned: object, *, max_requests: int) -> Conclusion:
+def conclude(
+    sensor: Sensor,
+    sensor_name: str,
+    event: RunEvent,
+    returned: object,
+    *,
+    max_requests: int,
+    max_depth: int = MAX_CHAIN_DEPTH,
+) -> Conclusion:
     """What the function's return value means for this event. Never raises.
 
     Args:
@@ -27,6 +35,7 @@ def conclude(sensor: Sensor, sensor_name: str, event: RunEvent, returned: object
         event: what the function was called for.
         returned: what it returned; a generator's results as a list.
         max_requests: more than these are a failure.
+        max_depth: no run is requested after one behind which so many sensors stand one after another.
 
     Example:
         >>> from runbell.testing import made_up_event
@@ -42,7 +51,7 @@ def conclude(sensor: Sensor, sensor_name: str, event: RunEvent, returned: object
         if requests and reasons:
             raise Refused(f"gave {len(requests)} run requests together with a skip reason: give one of the two")
         if requests:
-            tags = own_tags(sensor_name, event)
+            tags = own_tags(sensor_name, event, max_depth)
             return Conclusion("requested", requests=tuple(drafted(sensor, tags, request) for request in requests))
         return Conclusion("skipped", reason=_reason(reasons))
     except Refused as refused:

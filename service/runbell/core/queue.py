@@ -14,6 +14,7 @@ class QueuedRequest:
     Attributes:
         target: which launcher it is for.
         attempts: counts claims; fences off whoever held it before.
+        requested_at: when, in UTC as ISO 8601; with the id it tells the request from any of another database.
         age_seconds: how long it had been waiting when it was claimed, by the database's clock.
     """
 
@@ -29,6 +30,7 @@ class QueuedRequest:
     run_config: str
     tags: str
     attempts: int
+    requested_at: str
     age_seconds: float
 
     def run_tags(self) -> dict[str, str]:
@@ -37,7 +39,7 @@ class QueuedRequest:
         Example:
             >>> QueuedRequest(request_id=7, sensor_name="s", event_id=1, target="t", job_name="j", code_location=None,
             ...     run_key=None, partition_key=None, asset_selection=None, run_config="{}", tags='{"team": "sales"}',
-            ...     attempts=1, age_seconds=0.0).run_tags()
+            ...     attempts=1, requested_at="", age_seconds=0.0).run_tags()
             {'team': 'sales', 'runbell/request_id': '7'}
         """
         return {**msgspec.json.decode(self.tags, type=dict[str, str]), REQUEST_ID_TAG: str(self.request_id)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,12 +13,14 @@ class RunRequest:
     """Asks for one run.
 
     Args:
-        run_key: at most one run per sensor and key, for ever; None asks for a new run each time.
+        run_key: at most one run per sensor and key, for as long as the policy says; None asks for a new run each time.
         run_config: the run's configuration, JSON-able.
         tags: put on the run; values are turned into text as in Dagster.
         job_name: which of the sensor's `request_jobs`; may be left out when there is only one.
         asset_selection: asset keys to materialize; None leaves it to the job.
         partition_key: the partition to run for.
+        run_key_policy: how long the key stays taken: "forever", a timedelta, "until_success", "while_active"; None
+            follows the sensor's.
 
     Example:
         >>> RunRequest(run_key="2026-01-01", partition_key="2026-01-01").run_key
@@ -32,6 +35,7 @@ class RunRequest:
     stale_assets_only: bool = False
     partition_key: str | None = None
     asset_check_keys: Sequence[Any] | None = None
+    run_key_policy: str | timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class RequestDraft(msgspec.Struct, frozen=True, gc=False):
     asset_selection: str | None = None
     run_config: str = "{}"
     tags: str = "{}"
+    key_policy: str | None = None
+    key_seconds: float | None = None
 
 
 class Conclusion(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from runbell.core.events import RunEvent
 from runbell.core.filters import Filter
+from runbell.core.narrowing import tags_of
 from runbell.core.places import Snapshot
 
 
@@ -20,10 +21,10 @@ class Subscription:
     former: Filter | None = None
     since: Snapshot | None = None
 
-    def matches(self, event: RunEvent, sensor_name: str) -> bool:
+    def matches(self, event: RunEvent, sensor_name: str, tags: dict[str, str] | None = None) -> bool:
         before = self.former is not None and self.since is not None and self.since.sees(event.xid)
         held = self.former if before and self.former is not None else self.filter
-        return held.matches(event, sensor_name)
+        return held.matches(event, sensor_name, tags)
 
     def filters(self) -> tuple[Filter, ...]:
         return (self.filter,) if self.former is None else (self.filter, self.former)
@@ -66,6 +67,9 @@ class Routes:
     def __init__(self, subscriptions: Mapping[str, Subscription]) -> None:
         self._subscriptions = dict(subscriptions)
         self._by_status: dict[str, _StatusRoutes] = {}
+        self._reads_tags = any(
+            wanted.narrowing is not None for subscription in subscriptions.values() for wanted in subscription.filters()
+        )
         for name, subscription in subscriptions.items():
             for wanted in subscription.filters():
                 for status in wanted.statuses:
@@ -81,6 +85,10 @@ class Routes:
         routes = self._by_status.get(event.status)
         if routes is None:
             return []
+        # Decoded once for all who ask for them, if anybody does.
+        tags = tags_of(event) if self._reads_tags else None
         return [
-            name for name in dict.fromkeys(routes.candidates(event)) if self._subscriptions[name].matches(event, name)
+            name
+            for name in dict.fromkeys(routes.candidates(event))
+            if self._subscriptions[name].matches(event, name, tags)
         ]

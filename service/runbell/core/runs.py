@@ -115,6 +115,7 @@ class DagsterRun(Record):
     create_timestamp: float | None = None
     start_time: float | None = None
     end_time: float | None = None
+    url: str | None = None
 
     _facts: RunFacts
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from anyio.abc import TaskGroup
 
+from runbell.core.pushing import pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
 from runbell.engine.measures import Measures
@@ -42,7 +43,8 @@ class Backlog:
         while cohort := await self._with_room(cohort):
             routes = Routes({held.sensor_name: held.subscription for held in cohort})
             place = cohort[0].progress.ahead
-            page = await read_page(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort))
+            filters = pushed([wanted for held in cohort for wanted in held.subscription.filters()])
+            page = await read_page(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), filters=filters)
             self._measures.read(page.events)
             cohort = _still_ours(cohort)
             hand_out(page, {held.sensor_name: held for held in cohort}, routes)

@@ -1,7 +1,7 @@
 """Calls a sensor function: coroutines on the event loop, plain functions in a thread, generators drained there."""
 
 import inspect
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from functools import partial
 from itertools import islice
 from types import CoroutineType
@@ -10,7 +10,9 @@ from typing import Any
 import anyio
 from anyio import CapacityLimiter, from_thread, to_thread
 
+from runbell.core.contexts import RunStatusSensorContext
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
+from runbell.core.resources import Opening
 from runbell.core.sensors import Sensor
 from runbell.engine.calls import Call, Calls
 from runbell.engine.deadlines import Deadlines
@@ -22,7 +24,7 @@ PLAIN = frozenset({type(None), RunRequest, SkipReason, SensorResult, list, tuple
 
 async def call(
     sensor: Sensor,
-    context: object,
+    context: RunStatusSensorContext,
     given: Call,
     *,
     calls: Calls,
@@ -36,6 +38,13 @@ async def call(
         TimeoutError: it took longer than the deadlines allow. A thread cannot be stopped: it is left to itself.
         BaseException: whatever the function raised.
     """
+    if sensor.resources is not None and (sensor.resources.keys or not sensor.is_async):
+        return await _call_with_resources(
+            sensor, context, given, calls=calls, threads=threads, deadlines=deadlines, max_requests=max_requests
+        )
+    if sensor.resources is not None:
+        # It asks for none, and what it may look at is there as it is.
+        context.open_with(Opening(sensor.resources))
     arguments = (context,) if sensor.takes_context else ()
     before = calls.begin()
     try:
@@ -48,8 +57,46 @@ async def call(
         calls.end(given, before)
 
 
-async def _on_the_loop(sensor: Sensor, arguments: tuple[object, ...], max_requests: int) -> object:
-    returned = sensor.function(*arguments)
+async def _call_with_resources(
+    sensor: Sensor,
+    context: RunStatusSensorContext,
+    given: Call,
+    *,
+    calls: Calls,
+    threads: CapacityLimiter,
+    deadlines: Deadlines,
+    max_requests: int,
+) -> object:
+    """As `call`, between set-up and tear-down of the sensor's resources; the time that these take counts."""
+    assert sensor.resources is not None  # noqa: S101 - the caller asked
+    opening = Opening(sensor.resources)
+    context.open_with(opening)
+    arguments = (context,) if sensor.takes_context else ()
+
+    async def in_thread(function: Callable[[], Any]) -> Any:
+        def run() -> Any:
+            with calls.markers.in_thread(given.mark):
+                return function()
+
+        return await to_thread.run_sync(run, abandon_on_cancel=True, limiter=threads)
+
+    before = calls.begin()
+    try:
+        if sensor.is_async:
+            answer = partial(_on_the_loop, sensor, arguments, max_requests)
+            return await marked(given.mark, opening.acall(answer, in_thread), deadlines)
+        plain = partial(_in_a_thread, sensor, arguments, max_requests, given, calls, opening)
+        thread = partial(to_thread.run_sync, plain, abandon_on_cancel=True, limiter=threads)
+        if sensor.resources.has_async:
+            return await marked(given.mark, opening.acall_around(thread, in_thread), deadlines)
+        with anyio.fail_after(deadlines.seconds):
+            return await thread()
+    finally:
+        calls.end(given, before)
+
+
+async def _on_the_loop(sensor: Sensor, arguments: tuple[object, ...], max_requests: int, **resources: Any) -> object:
+    returned = sensor.function(*arguments, **resources)
     if type(returned) is CoroutineType or inspect.isawaitable(returned):
         returned = await returned
     if type(returned) in PLAIN:
@@ -59,9 +106,19 @@ async def _on_the_loop(sensor: Sensor, arguments: tuple[object, ...], max_reques
     return _listed(returned, max_requests)
 
 
-def _in_a_thread(sensor: Sensor, arguments: tuple[object, ...], max_requests: int, given: Call, calls: Calls) -> object:
+def _in_a_thread(
+    sensor: Sensor,
+    arguments: tuple[object, ...],
+    max_requests: int,
+    given: Call,
+    calls: Calls,
+    opening: Opening | None = None,
+) -> object:
+    def answer(**resources: Any) -> object:
+        return _listed(sensor.function(*arguments, **resources), max_requests)
+
     with calls.in_thread(given):
-        return _listed(sensor.function(*arguments), max_requests)
+        return answer() if opening is None else opening.call(answer)
 
 
 async def _drained(yielded: AsyncIterable[Any], max_requests: int) -> list[Any]:

@@ -13,6 +13,7 @@ import structlog
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
+from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.errors import RunbellError, SchemaBehindError, StoreUnavailableError
 from runbell.core.leases import Role
 from runbell.core.sensors import DefaultSensorStatus, Sensor
@@ -54,6 +55,8 @@ class DaemonOptions:
     default_running: bool = True
     sensor_timeout_seconds: float = 60.0
     max_requests_per_evaluation: int = 10_000
+    max_chain_depth: int = MAX_CHAIN_DEPTH
+    run_url: str | None = None
     retry_attempts: int = 10
     retry_backoff_seconds: float = 1.0
     shutdown_grace_seconds: float = 10.0
@@ -75,6 +78,7 @@ class DaemonOptions:
         limits = Limits(
             timeout_seconds=self.sensor_timeout_seconds,
             max_requests=self.max_requests_per_evaluation,
+            max_chain_depth=self.max_chain_depth,
             retry_attempts=self.retry_attempts,
             retry_backoff_seconds=self.retry_backoff_seconds,
         )
@@ -85,7 +89,7 @@ class DaemonOptions:
         }
         offer = offer_of(offered.values())
         identity = Identity(uuid4(), self.module, self.code_location, offer, socket.gethostname(), os.getpid())
-        return Deployment(identity, sensors, offered, limits, self.calls, self.verdicts)
+        return Deployment(identity, sensors, offered, limits, self.calls, self.verdicts, self.run_url)
 
     def _is_active(self, sensor: Sensor) -> bool:
         """Does the sensor run, as far as code and settings say?"""

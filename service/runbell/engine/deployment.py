@@ -20,3 +20,4 @@ class Deployment:
     limits: Limits
     calls: Calls = field(default_factory=Calls)
     verdicts: MutableMapping[tuple[str, int, int], str] = field(default_factory=dict)
+    run_url: str | None = None

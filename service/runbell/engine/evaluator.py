@@ -17,7 +17,9 @@ from anyio import CapacityLimiter
 
 from runbell.core.awaiting import cannot_wait
 from runbell.core.contexts import RecordedAnswers, build_context
+from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.events import RunEvent, StepFailure
+from runbell.core.finality import RETRIED
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.progress import Evaluation
 from runbell.core.requests import Conclusion
@@ -29,6 +31,7 @@ from runbell.core.sensors import Sensor
 from runbell.engine.calling import call, wait_in_thread
 from runbell.engine.calls import Calls
 from runbell.engine.deadlines import Deadlines
+from runbell.engine.finality import is_retried
 from runbell.sources.details import read_run_log, read_step_failures
 from runbell.store.connections import Pool
 from runbell.store.runs import read_run, read_runs
@@ -43,6 +46,7 @@ class Limits:
 
     timeout_seconds: float = 60.0
     max_requests: int = 10_000
+    max_chain_depth: int = MAX_CHAIN_DEPTH
     retry_attempts: int = 10
     retry_backoff_seconds: float = 1.0
 
@@ -91,6 +95,8 @@ class Evaluator:
     calls: Calls = field(default_factory=Calls)
     # What is known of evaluations that a former process did not survive: by sensor, event id and replay.
     verdicts: MutableMapping[tuple[str, int, int], str] = field(default_factory=dict)
+    # Where people look at runs, as a template.
+    run_url: str | None = None
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
     _turn_ends: float = 0.0
@@ -98,8 +104,8 @@ class Evaluator:
     _in_a_thread: RecordedAnswers = field(init=False)
 
     def __post_init__(self) -> None:
-        self._on_the_loop = RecordedAnswers(self.lookups, cannot_wait, SensorLog)
-        self._in_a_thread = RecordedAnswers(self.lookups, wait_in_thread, SensorLog)
+        self._on_the_loop = RecordedAnswers(self.lookups, cannot_wait, SensorLog, self.run_url)
+        self._in_a_thread = RecordedAnswers(self.lookups, wait_in_thread, SensorLog, self.run_url)
 
     async def evaluate(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> None:
         """Fill in what the evaluation came to."""
@@ -125,6 +131,8 @@ class Evaluator:
                 return Conclusion("failed", error=verdict)
         given = self.calls.of(sensor_name, evaluation)
         try:
+            if sensor.only_final_failures and event.status == "FAILURE" and await is_retried(self.lookups.pool, event):
+                return Conclusion("skipped", reason=RETRIED)
             answers = self._on_the_loop if sensor.is_async else self._in_a_thread
             context = build_context(sensor, sensor_name, event, answers, replay=evaluation.replay)
             returned = await call(
@@ -139,7 +147,8 @@ class Evaluator:
             # What it returned is the author's too, and looking at it may run the author's code.
             given.mark.set()
             try:
-                return conclude(sensor, sensor_name, event, returned, max_requests=self.limits.max_requests)
+                most, depth = self.limits.max_requests, self.limits.max_chain_depth
+                return conclude(sensor, sensor_name, event, returned, max_requests=most, max_depth=depth)
             finally:
                 given.mark.clear()
         except asyncio.CancelledError as error:

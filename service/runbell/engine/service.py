@@ -59,7 +59,9 @@ class Service:
         self._term = Term()
         deadlines = Deadlines(deployment.limits.timeout_seconds)
         lookups = StoreLookups(pool)
-        self._evaluator = Evaluator(deployment.limits, lookups, deadlines, deployment.calls, deployment.verdicts)
+        self._evaluator = Evaluator(
+            deployment.limits, lookups, deadlines, deployment.calls, deployment.verdicts, deployment.run_url
+        )
         self._retries = Retries(pool, self._term)
         self._committer = Committer(sessions.settling, self._term, reporter, self._retries, self._doubt)
         self._handover = Handover(pool, self._term, self._committer, deployment.identity)

@@ -193,11 +193,14 @@ async def read_page(
     upper: Snapshot | None = None,
     statuses: Sequence[str] | None = None,
     jobs: Sequence[str] | None = None,
+    filters: str | None = None,
 ) -> EventPage:
     """Read a page; a read that the server gave up, behind a lock say, is repeated and no reason to begin anew."""
     while True:
         try:
-            return await read_events(session, place, upper=upper, statuses=statuses, jobs=jobs, scanned=PAGE)
+            return await read_events(
+                session, place, upper=upper, statuses=statuses, jobs=jobs, filters=filters, scanned=PAGE
+            )
         except StatementAbortedError as error:
             log.warning("read_repeated", error=str(error))
             await anyio.sleep(POLL_SECONDS)

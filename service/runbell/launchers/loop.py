@@ -16,13 +16,16 @@ from runbell.core.errors import StoreUnavailableError
 from runbell.core.queue import QueuedRequest
 from runbell.launchers.launching import Launching
 from runbell.launchers.options import LaunchOptions
-from runbell.launchers.targets import Target
+from runbell.launchers.reach import Reach
+from runbell.launchers.targets import Target, TargetAwayError
 from runbell.store.connections import Pool, connect_pool
 from runbell.store.requests import claim_run_requests
 from runbell.store.waking import wake_on_requests
 
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 10.0
+# How often runs are counted while as many are in progress as may be.
+COUNT_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -44,6 +47,8 @@ class LaunchLoop:
         self._deadline = math.inf
         self._retries_at: list[float] = []
         self._backoff = 0.0
+        self._full_until = 0.0
+        self._reach = Reach(anyio.current_time)
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Claim and launch until cancelled. Started means: whatever is requested from here on wakes it.
@@ -67,20 +72,39 @@ class LaunchLoop:
         self._rung.set()
 
     async def _claim_all(self, pool: Pool, tasks: TaskGroup) -> None:
-        launching = Launching(pool, self._target, self._options)
+        launching = Launching(pool, self._target, self._options, self._reach)
         while True:
             # Made before the read: a ring that comes during it is not lost.
             self._rung = anyio.Event()
-            free = self._options.concurrent - len(self._in_flight)
+            free = await self._room()
+            claimed_at = anyio.current_time()
             claimed = await self._claim(pool, free) if free else []
             for request in claimed:
                 # Entered here, not in the task: what has been claimed counts from this moment.
                 scope = anyio.CancelScope(shield=True)
                 self._in_flight.add(scope)
-                tasks.start_soon(self._launch, launching, request, scope)
+                tasks.start_soon(self._launch, launching, request, claimed_at, scope)
             if not free or len(claimed) < free:
-                with anyio.move_on_after(self._until_next_read()):
+                with anyio.move_on_after(self._until_next_read(free, claimed_at)):
                     await self._rung.wait()
+
+    async def _room(self) -> int:
+        """How many requests may be claimed now."""
+        free, now = self._reach.room(self._options.concurrent, in_flight=len(self._in_flight)), anyio.current_time()
+        most = self._options.max_in_progress
+        if free <= 0 or most is None:
+            return free
+        if now < self._full_until:
+            return 0
+        try:
+            # What is in flight may have been counted already: rather too few than too many.
+            room = most - len(self._in_flight) - await self._target.in_progress()
+        except TargetAwayError as error:
+            log.warning("target_away", error=str(error), retry_in_seconds=self._reach.lost())
+            return 0
+        if room <= 0:
+            self._full_until = now + COUNT_SECONDS
+        return max(min(free, room), 0)
 
     async def _claim(self, pool: Pool, free: int) -> list[QueuedRequest]:
         options = self._options
@@ -99,21 +123,30 @@ class LaunchLoop:
         self._backoff = 0.0
         return claimed
 
-    def _until_next_read(self) -> float:
+    def _until_next_read(self, free: int, read_at: float) -> float:
+        if not free and self._reach.away and not self._in_flight:
+            return self._reach.wait()
         now = anyio.current_time()
-        while self._retries_at and self._retries_at[0] <= now:
+        if not free and self._full_until > now:
+            return self._full_until - now
+        # Those that the read has seen, not those that became due while it ran.
+        while self._retries_at and self._retries_at[0] <= read_at:
             heapq.heappop(self._retries_at)
-        retry = self._retries_at[0] - now if self._retries_at else math.inf
+        retry = max(self._retries_at[0] - now, 0.0) if self._retries_at else math.inf
         return min(self._backoff or self._options.poll_seconds, retry)
 
-    async def _launch(self, launching: Launching, request: QueuedRequest, scope: anyio.CancelScope) -> None:
+    async def _launch(
+        self, launching: Launching, request: QueuedRequest, claimed_at: float, scope: anyio.CancelScope
+    ) -> None:
         retry_in = None
+        # The others wait for what this one finds out.
+        probing = self._reach.away
         scope.deadline = self._deadline
         try:
             with scope:
-                retry_in = await launching.launch(request)
+                retry_in = await launching.launch(request, claimed_at)
         finally:
-            full = len(self._in_flight) >= self._options.concurrent
+            full = probing or len(self._in_flight) >= self._options.concurrent
             self._in_flight.discard(scope)
         if scope.cancelled_caught:
             # Its claim runs out; another launcher, or this one after its next start, takes it then.

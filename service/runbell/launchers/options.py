@@ -14,6 +14,7 @@ class LaunchOptions:
         consumer: its name in the queue, a label only.
         targets: requests for these are claimed; None claims all.
         concurrent: launches at once, and so the requests that it holds at once.
+        max_in_progress: runs that were launched and have not ended, at most; None: no limit.
         hold_seconds: how long a claim outlives a launcher that died; renewed at half of it.
         attempts: claims of one request before it has failed for good.
         backoff_seconds: the wait after the first failed launch, quadrupling.
@@ -25,6 +26,7 @@ class LaunchOptions:
     consumer: str
     targets: tuple[str, ...] | None
     concurrent: int = 8
+    max_in_progress: int | None = None
     hold_seconds: float = 60.0
     attempts: int = 5
     backoff_seconds: float = 1.0

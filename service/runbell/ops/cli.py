@@ -19,6 +19,7 @@ COMMANDS = {
     "detach": "Stop watching the runs of an orchestrator.",
     "launch": "Start the requested runs of a target.",
     "sensors": "Show sensors.",
+    "launchers": "Show what waits to be launched; pause and resume targets.",
     "requests": "Show run requests.",
     "dead-letters": "Show evaluations that were given up, call them again, or drop them.",
     "status": "Show sensors, requests and daemons at a glance.",

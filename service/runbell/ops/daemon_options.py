@@ -20,6 +20,8 @@ def daemon_options(settings: "Settings", loaded: LoadedSensors, **more: Any) -> 
         default_running=settings.default_status == "RUNNING",
         sensor_timeout_seconds=settings.sensor_timeout_seconds,
         max_requests_per_evaluation=settings.max_requests_per_evaluation,
+        max_chain_depth=settings.max_chain_depth,
+        run_url=settings.run_url,
         retry_attempts=settings.retry_attempts,
         retry_backoff_seconds=settings.retry_backoff_seconds,
         shutdown_grace_seconds=settings.shutdown_grace_seconds,

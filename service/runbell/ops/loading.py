@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from runbell.core.errors import LoadingError
+from runbell.core.binding import bound
+from runbell.core.errors import DefinitionError, LoadingError
 from runbell.core.sensors import Sensor
 from runbell.ops.folders import find_folder
 from runbell.ops.import_failures import TWO_WAYS, sentence_of
+from runbell.ops.resources import declared_resources
 
 DEFAULT = "sensors"
 
@@ -63,7 +65,11 @@ def load_sensors(given: str | None) -> LoadedSensors:
             " @run_status_sensor or @run_failure_sensor"
         )
     _refuse_doubled(list(sensors.values()))
-    return LoadedSensors(place.module, tuple(sensors.values()))
+    try:
+        declared = declared_resources(modules)
+        return LoadedSensors(place.module, tuple(bound(sensor, declared) for sensor in sensors.values()))
+    except DefinitionError as error:
+        raise LoadingError(str(error)) from error
 
 
 def find_examples() -> Path:

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runbell.core.drafts import MAX_CHAIN_DEPTH
 from runbell.core.errors import SettingsError
+from runbell.core.run_urls import EXAMPLE_RUN_URL, why_no_run_url
 from runbell.ops.masking import mask, mask_url
 from runbell.ops.url_files import FIELDS, read_url_files, received_urls
 
@@ -40,6 +42,13 @@ def _postgres_url(given: str | None) -> str | None:
     return url
 
 
+def _run_url(given: str | None) -> str | None:
+    url = given and given.strip()
+    if url and why_no_run_url(url):
+        raise ValueError
+    return url or None
+
+
 def _ends_in_the_password(url: str) -> bool:
     """Does a password that is not percent-encoded end the part with the host? Then a piece of it stands as the port,
     and whoever says that this is no number says that piece too."""
@@ -50,6 +59,14 @@ def _ends_in_the_password(url: str) -> bool:
     hosts = (rest if at else login).split(",")
     ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts]
     return "@" in rest or not all(port.isdecimal() for port in ports if port)
+
+
+def _web_url(given: str | None) -> str | None:
+    url = given and given.strip()
+    # A port that is none raises by itself.
+    if url and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname and urlsplit(url).port != 0):
+        raise ValueError
+    return url
 
 
 def _format_of_output() -> LogFormat:
@@ -93,10 +110,26 @@ class Settings(BaseSettings):
         "RUNNING", description="RUNNING or STOPPED"
     )
     max_requests_per_evaluation: int = Field(10_000, ge=1, description="a whole number, one or more")
+    max_chain_depth: int = Field(MAX_CHAIN_DEPTH, ge=1, description="a whole number, one or more")
+    run_url: Annotated[str | None, AfterValidator(_run_url)] = Field(
+        None, description=f"a URL with {{run_id}} in it, such as {EXAMPLE_RUN_URL}"
+    )
     workers: int = Field(1, ge=1, le=64, description="a whole number of processes, from 1 to 64")
     worker_memory_mb: int | None = Field(None, ge=128, description="a whole number of megabytes, 128 or more")
     retry_attempts: int = Field(10, ge=1, description="a whole number of calls in all, one or more")
     retry_backoff_seconds: Seconds = Field(1.0, description="a number of seconds, zero or more")
+    launch: str | None = Field(None, description="the target whose requested runs are started: dagster")
+    launch_source: str | None = Field(None, description="the name that the target's runs have as a source")
+    launch_concurrent: int = Field(8, ge=1, le=256, description="a whole number of launches, from 1 to 256")
+    launch_max_in_progress: int | None = Field(None, ge=1, description="a whole number of runs, one or more")
+    dagster_url: Annotated[str | None, AfterValidator(_web_url)] = Field(
+        None, repr=False, description="the address of Dagster's webserver, such as http://dagster:3000"
+    )
+    dagster_headers: str | None = Field(None, repr=False, description="headers, each as Name: value on a line")
+    dagster_headers_file: str | None = Field(None, description="the path of a file that holds headers")
+    dagster_answer_seconds: float = Field(
+        120.0, ge=1, allow_inf_nan=False, description="a number of seconds, one or more"
+    )
     # As text: what is wrong with it is said without showing it, by whoever reads it.
     notify_urls: str | None = Field(None, repr=False, description="URLs of Apprise with spaces between them")
     notify_interval_seconds: Seconds = Field(86_400.0, ge=60, description="a number of seconds, 60 or more")

@@ -1,6 +1,7 @@
 """Reads what a source knows of a run beyond its status change."""
 
-from runbell.core.events import StepFailure
+from runbell.core.events import RunEvent, StepFailure
+from runbell.core.finality import RetrySign
 from runbell.core.run_records import LoggedEvent, merge_log
 from runbell.store import sources
 from runbell.store.connections import Session
@@ -34,3 +35,17 @@ async def read_run_log(session: Session, source: str, run_id: str) -> list[Logge
     """
     changes = await read_status_changes(session, source, run_id)
     return merge_log(changes, await sources.read_step_failures(session, source, run_id))
+
+
+async def read_retry_sign(session: Session, failure: RunEvent) -> RetrySign:
+    """What the source says now of a run that failed: will it be retried?
+
+    Raises:
+        StatementRefusedError: the source's tables cannot be read.
+        StoreUnavailableError: the database cannot be reached.
+
+    Example:
+        >>> async def is_retried(session, failure):
+        ...     return (await read_retry_sign(session, failure)).retried
+    """
+    return await sources.read_retry_tag(session, failure.source, failure.run_id, failure.event_id)

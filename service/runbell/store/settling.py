@@ -114,7 +114,7 @@ def _requests(settlements: Iterable[Settlement]) -> list[list[Any]]:
         for evaluation in s.finished:
             if evaluation.conclusion is not None and evaluation.conclusion.requests:
                 rows.extend(_requests_of(s.sensor_name, evaluation))
-    return _transposed(rows, 13)
+    return _transposed(rows, 15)
 
 
 def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any, ...]]:
@@ -135,6 +135,8 @@ def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any
             draft.asset_selection,
             draft.run_config,
             draft.tags,
+            draft.key_policy,
+            draft.key_seconds,
         )
 
 

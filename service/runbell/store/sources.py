@@ -1,6 +1,7 @@
 """The attached sources: attaching them, and the functions in the database that look after them."""
 
 from runbell.core.events import StepFailure
+from runbell.core.finality import RetrySign
 from runbell.core.sources import AttachedSource
 from runbell.store.connections import Session
 from runbell.store.failures import translated
@@ -34,6 +35,17 @@ async def read_step_failures(session: Session, source: str, run_id: str) -> list
     with translated():
         rows = await session.fetch(statement("read_step_failures"), source, run_id)
     return [StepFailure(**dict(row)) for row in rows]
+
+
+async def read_retry_tag(session: Session, source: str, run_id: str, event_id: int) -> RetrySign:
+    """What the source says now of a run that failed with this event: will it be retried?
+
+    Raises:
+        StatementRefusedError: the source's tables cannot be read.
+    """
+    with translated():
+        row = await session.fetchrow(statement("read_retry_tag"), source, run_id, event_id)
+    return RetrySign(**dict(row or {}))
 
 
 async def attach_source(session: Session, source: str, kind: str, settings: str) -> bool:

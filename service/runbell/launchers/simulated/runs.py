@@ -39,6 +39,7 @@ class SimulatedRuns:
         self._pool = pool
         self._tasks = tasks
         self._counts: Counter[str] = Counter()
+        self.in_progress = 0
 
     async def start(self, run: SimulatedRun) -> None:
         """Accept a run: it is queued when this returns, and goes on by itself.
@@ -53,6 +54,7 @@ class SimulatedRuns:
         self._tasks.start_soon(self._go_on, run, job, fails)
 
     async def _go_on(self, run: SimulatedRun, job: SimulatedJob, fails: bool) -> None:  # noqa: FBT001 - tasks take none by name
+        self.in_progress += 1
         try:
             for status, seconds in (("STARTING", PAUSE_SECONDS), ("STARTED", PAUSE_SECONDS)):
                 await anyio.sleep(seconds)
@@ -61,6 +63,8 @@ class SimulatedRuns:
             await (self._fail(run, job) if fails else self._record(run, job, "SUCCESS"))
         except StoreUnavailableError as error:
             log.warning("simulated_run_lost", run_id=run.run_id, job_name=job.name, error=str(error))
+        finally:
+            self.in_progress -= 1
 
     async def _fail(self, run: SimulatedRun, job: SimulatedJob) -> None:
         error = job.step_error()

@@ -1,6 +1,7 @@
 """The simulated orchestrator as a target: what sensors request there becomes a simulated run."""
 
 from runbell.core.queue import QueuedRequest
+from runbell.launchers.claims import Claim
 from runbell.launchers.simulated.runs import SimulatedRun, SimulatedRuns
 
 
@@ -10,7 +11,7 @@ class SimulatedTarget:
     def __init__(self, runs: SimulatedRuns) -> None:
         self._runs = runs
 
-    async def launch(self, request: QueuedRequest) -> str:
+    async def launch(self, request: QueuedRequest, _claim: Claim) -> str:
         """Queue the run; its id follows from the request's, so that a repeated launch is the same run."""
         run_id = f"requested-{request.request_id}"
         await self._runs.start(
@@ -25,3 +26,7 @@ class SimulatedTarget:
             )
         )
         return run_id
+
+    async def in_progress(self) -> int:
+        """How many simulated runs, of whatever origin, have not ended."""
+        return self._runs.in_progress

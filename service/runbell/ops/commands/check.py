@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from runbell.core.filters import JobPattern
+from runbell.core.narrowing import Narrowing
+from runbell.core.resource_kinds import is_enterable
 from runbell.core.sensors import Sensor
 from runbell.core.statuses import DagsterRunStatus
 from runbell.ops.failures import explained
@@ -37,19 +39,29 @@ def check(
 
 def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
     """What there is to know of a sensor, as it would be deployed with these settings."""
+    narrowing = sensor.narrowing or Narrowing()
     declared = sensor.default_status.value if sensor.default_status else None
     return {
         "sensor_name": sensor.identity(settings.code_location),
         "description": sensor.description,
         "statuses": sorted(sensor.statuses),
         "monitored_jobs": None if sensor.jobs is None else list(map(_job, sensor.jobs)),
+        "excluded_jobs": list(map(_job, sensor.excluded_jobs)),
+        "monitored_tags": {one.key: list(one.values) or one.present for one in narrowing.tags},
+        "monitored_partitions": list(narrowing.partitions),
+        "monitored_origins": list(narrowing.origins),
+        "only_final_failures": sensor.only_final_failures,
         "code_location": sensor.filter(settings.code_location).scope,
         "request_jobs": list(sensor.request_jobs),
+        "run_key_policy": (
+            sensor.run_key_policy.name if sensor.run_key_policy.seconds is None else sensor.run_key_policy.seconds
+        ),
         "default_status": declared,
         "active": (declared or settings.default_status) == "RUNNING",
         "max_concurrent": sensor.max_concurrent,
         "is_async": sensor.is_async,
         "react_to_own_runs": sensor.react_to_own_runs,
+        "resources": sorted(sensor.resources.keys) if sensor.resources else [],
         "tags": dict(sensor.tags),
         "metadata": dict(sensor.metadata),
         "declared_at": sensor.declared_at,
@@ -69,19 +81,28 @@ def notes_on(sensor: Sensor) -> list[str]:
         f"{status} is none of the statuses that Dagster has: runs are matched by this text"
         for status in sorted(sensor.statuses - DagsterRunStatus.__members__.keys())
     )
+    notes.extend(
+        f"resource {key} is given as it is and never entered: to have it set up and torn down for each evaluation,"
+        " declare a function that makes it"
+        for key in (sorted(sensor.resources.keys) if sensor.resources else ())
+        if sensor.resources and is_enterable(sensor.resources.declared[key])
+    )
     return notes
 
 
 def said(row: dict[str, Any]) -> str:
     """A row for people."""
     jobs = "every job" if row["monitored_jobs"] is None else ", ".join(row["monitored_jobs"])
+    jobs += f" except {', '.join(row['excluded_jobs'])}" if row["excluded_jobs"] else ""
     where = "every code location" if row["code_location"] is None else f"code location {row['code_location']}"
     start = "running" if row["active"] else "stopped"
     calls = "one at a time" if row["max_concurrent"] == 1 else f"up to {row['max_concurrent']} at once"
     lines = [
         ("", row["description"]),
         ("watches", f"{', '.join(row['statuses'])} of {jobs} in {where}"),
+        ("only", said_narrowing(row)),
         ("requests", ", ".join(row["request_jobs"]) or "nothing"),
+        ("resources", ", ".join(row["resources"])),
         ("state", f"{start}, as {'declared' if row['default_status'] else 'RUNBELL_DEFAULT_STATUS says'}"),
         ("calls", f"{calls}, {'on the event loop' if row['is_async'] else 'in a thread'}"),
         ("declared", row["declared_at"]),
@@ -89,6 +110,26 @@ def said(row: dict[str, Any]) -> str:
     ]
     shown = [f"  {name:<9} {text}" if name else f"  {text}" for name, text in lines if text]
     return "\n".join([row["sensor_name"], *shown, ""])
+
+
+def said_narrowing(row: dict[str, Any]) -> str:
+    """What it asks of a run beyond its status and job; empty: nothing."""
+    tags = [_tag(key, asked) for key, asked in row["monitored_tags"].items()]
+    partitions, origins = row["monitored_partitions"], row["monitored_origins"]
+    return "; ".join(
+        [
+            *([f"tags {', '.join(tags)}"] if tags else []),
+            *([f"partitions {', '.join(partitions)}"] if partitions else []),
+            *(["failures that are not retried"] if row["only_final_failures"] else []),
+            *([f"started by {', '.join(origins)}"] if origins else []),
+        ]
+    )
+
+
+def _tag(key: str, asked: object) -> str:
+    if isinstance(asked, list):
+        return f"{key}={' or '.join(asked)}"
+    return f"{key} with any value" if asked else f"no {key}"
 
 
 def _job(job: JobPattern) -> str:

@@ -3,9 +3,10 @@
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 import anyio
@@ -23,6 +24,7 @@ from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
 from runbell.ops.notices import Notices, notices_of
+from runbell.ops.serving_launcher import ServingLauncher, launcher_beside
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
 from runbell.ops.standing import StandingReader
@@ -37,59 +39,41 @@ def _option(variable: str) -> Any:
     return typer.Option(help=f"RUNBELL_{variable}", show_default=False, metavar="VALUE")
 
 
-def serve(  # noqa: PLR0913 - each setting has its flag
-    *,
-    # Text, whatever the setting is: so that all bad values are reported together, wherever they come from.
-    database_url: Annotated[str | None, _option("DATABASE_URL")] = None,
-    database_url_file: Annotated[str | None, _option("DATABASE_URL_FILE")] = None,
-    listen_url: Annotated[str | None, _option("LISTEN_URL")] = None,
-    listen_url_file: Annotated[str | None, _option("LISTEN_URL_FILE")] = None,
-    sensors: Annotated[str | None, _option("SENSORS")] = None,
-    log_format: Annotated[str | None, _option("LOG_FORMAT")] = None,
-    log_level: Annotated[str | None, _option("LOG_LEVEL")] = None,
-    http_host: Annotated[str | None, _option("HTTP_HOST")] = None,
-    http_port: Annotated[str | None, _option("HTTP_PORT")] = None,
-    http_token: Annotated[str | None, _option("HTTP_TOKEN")] = None,
-    http_token_file: Annotated[str | None, _option("HTTP_TOKEN_FILE")] = None,
-    shutdown_grace_seconds: Annotated[str | None, _option("SHUTDOWN_GRACE_SECONDS")] = None,
-    sensor_timeout_seconds: Annotated[str | None, _option("SENSOR_TIMEOUT_SECONDS")] = None,
-    code_location: Annotated[str | None, _option("CODE_LOCATION")] = None,
-    default_status: Annotated[str | None, _option("DEFAULT_STATUS")] = None,
-    max_requests_per_evaluation: Annotated[str | None, _option("MAX_REQUESTS_PER_EVALUATION")] = None,
-    workers: Annotated[str | None, _option("WORKERS")] = None,
-    worker_memory_mb: Annotated[str | None, _option("WORKER_MEMORY_MB")] = None,
-    retry_attempts: Annotated[str | None, _option("RETRY_ATTEMPTS")] = None,
-    retry_backoff_seconds: Annotated[str | None, _option("RETRY_BACKOFF_SECONDS")] = None,
-    notify_urls: Annotated[str | None, _option("NOTIFY_URLS")] = None,
-    notify_interval_seconds: Annotated[str | None, _option("NOTIFY_INTERVAL_SECONDS")] = None,
-    notify_after_seconds: Annotated[str | None, _option("NOTIFY_AFTER_SECONDS")] = None,
-    heartbeat_url: Annotated[str | None, _option("HEARTBEAT_URL")] = None,
-    heartbeat_interval_seconds: Annotated[str | None, _option("HEARTBEAT_INTERVAL_SECONDS")] = None,
-) -> None:
+def serve(**flags: str | None) -> None:
     """Answer run status changes until told to stop."""
-    raise typer.Exit(_serve(dict(locals())))
-
-
-def _serve(flags: Mapping[str, Any]) -> int:
-    """Serve with these flags; gives the exit code."""
     with explained():
-        settings = read_settings(**flags)
-        notices = notices_of(settings)
-        console = console_of(settings)
-        check_heartbeat_url(settings.heartbeat_url)
-        stdout = logs.keep_stdout()
-        logs.configure(settings.log_format, settings.log_level, stdout)
-        for variable, meant in unknown_variables().items():
-            log.warning("unknown_setting_ignored", variable=variable, **({"meant": meant} if meant else {}))
-        with ExitStack() as stack:
-            listening = None
-            if settings.http_port is not None:
-                listening = stack.enter_context(bound(settings.http_host, settings.http_port))
-            relay = stack.enter_context(Relay(console.log_lines.keep if listening else None))
-            served = Served(settings, relay, stdout, listening, notices, console)
-            anyio.run(served.run, backend_options={"use_uvloop": True})
+        served = _serve(read_settings(**flags))  # type: ignore[arg-type]
     served.say_end()
-    return served.code
+    raise typer.Exit(served.code)
+
+
+# Each setting has its flag. Text, whatever the setting is: so that all bad values are reported together, wherever they
+# come from.
+serve.__signature__ = Signature(  # type: ignore[attr-defined]
+    [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, _option(name.upper())])
+        for name in Settings.model_fields
+    ]
+)
+
+
+def _serve(settings: Settings) -> "Served":
+    notices = notices_of(settings)
+    console = console_of(settings)
+    check_heartbeat_url(settings.heartbeat_url)
+    beside = launcher_beside(settings)
+    stdout = logs.keep_stdout()
+    logs.configure(settings.log_format, settings.log_level, stdout)
+    for variable, meant in unknown_variables().items():
+        log.warning("unknown_setting_ignored", variable=variable, **({"meant": meant} if meant else {}))
+    with ExitStack() as stack:
+        listening = None
+        if settings.http_port is not None:
+            listening = stack.enter_context(bound(settings.http_host, settings.http_port))
+        relay = stack.enter_context(Relay(console.log_lines.keep if listening else None))
+        served = Served(settings, relay, stdout, listening, notices, console, beside)
+        anyio.run(served.run, backend_options={"use_uvloop": True})
+    return served
 
 
 class Served:
@@ -103,12 +87,14 @@ class Served:
         listening: socket.socket | None,
         notices: Sequence[Notices | TroubleNotices],
         console: Console,
+        beside: ServingLauncher | None,
     ) -> None:
         self._settings = settings
         self._console = console
         self._listening = listening
         self._metrics = FleetMetrics()
         self._notices = notices
+        self._launcher = beside
         self._started: Ready | None = None
         self._forced = False
         launch = Launch(
@@ -153,9 +139,17 @@ class Served:
                 alive = DeadMan(self._settings.heartbeat_url, interval, lambda: self._why_not_ready(stop) is None)
                 tasks.start_soon(alive.run)
             tasks.start_soon(self._stop_when_asked, stop)
-            await self._supervisor.run(grace)
+            async with anyio.create_task_group() as launching:
+                if self._launcher:
+                    launching.start_soon(self._launcher.run)
+                await self._supervisor.run(grace)
+                self._stop_launcher()
             tasks.cancel_scope.cancel()
         self._forced = stop.forced
+
+    def _stop_launcher(self) -> None:
+        if self._launcher:
+            self._launcher.stop()
 
     def say_end(self) -> None:
         """The last line, once those of the workers have been passed on."""
@@ -166,6 +160,8 @@ class Served:
 
     def _say_started(self, ready: Ready) -> None:
         self._started = ready
+        if self._launcher:
+            self._launcher.start()
         self._metrics.sensor_names.extend(ready.sensors)
         port = {"http_port": self._listening.getsockname()[1]} if self._listening else {}
         log.info(
@@ -184,4 +180,6 @@ class Served:
 
     async def _stop_when_asked(self, stop: StopSignals) -> None:
         await stop.wait()
+        # Both drain at the same time.
+        self._stop_launcher()
         self._supervisor.stop()

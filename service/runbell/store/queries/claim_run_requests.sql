@@ -16,5 +16,6 @@ SELECT
     q.run_config::text AS run_config,
     q.tags::text AS tags,
     q.attempts,
+    to_char(q.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS requested_at,
     extract(EPOCH FROM clock_timestamp() - q.requested_at)::double precision AS age_seconds
 FROM runbell.claim_run_requests($1::text, $2::integer, make_interval(secs => $3::double precision), $4::text[]) AS q

@@ -3,7 +3,7 @@
 -- statuses that somebody there asks for: a backlog that is larger is counted as far as that.
 -- $1 row_limit bigint  rows to read beyond each place
 -- → sensors (that stand there), former (their former filters hold), status, job_name, code_location, requester,
---   events, age_seconds (of the oldest)
+--   partition_key and tags (null where none of their filters looks at them), events, age_seconds (of the oldest)
 WITH places AS MATERIALIZED (
     SELECT
         min(s.position::text)::pg_snapshot AS position,
@@ -12,7 +12,10 @@ WITH places AS MATERIALIZED (
         s.last_xid,
         s.last_event_id,
         array_agg(DISTINCT s.sensor_name) AS sensors,
-        array_agg(DISTINCT w.status) AS statuses
+        array_agg(DISTINCT w.status) AS statuses,
+        bool_or(
+            s.filter ?| '{tags,partitions,origins}' OR s.former_filter ?| '{tags,partitions,origins}'
+        ) AS narrowed
     FROM runbell.sensors AS s
     CROSS JOIN LATERAL (
         SELECT jsonb_array_elements_text(s.filter -> 'statuses')
@@ -29,6 +32,8 @@ SELECT
     u.job_name,
     u.code_location,
     u.requester,
+    u.partition_key,
+    u.tags,
     count(*) AS events,
     -- A row put in by hand may say anything of its time, also infinity.
     coalesce(
@@ -41,6 +46,8 @@ CROSS JOIN LATERAL (
         e.job_name,
         e.code_location,
         e.recorded_at,
+        CASE WHEN p.narrowed THEN coalesce(e.partition_key, e.tags ->> 'dagster/partition') END AS partition_key,
+        CASE WHEN p.narrowed THEN e.tags::text END AS tags,
         p.filter_since IS NOT NULL AND pg_visible_in_snapshot(e.xid, p.filter_since) AS former,
         coalesce(
             (
@@ -88,4 +95,4 @@ CROSS JOIN LATERAL (
         )
     ) AS e
 ) AS u
-GROUP BY p.sensors, u.former, u.status, u.job_name, u.code_location, u.requester
+GROUP BY p.sensors, u.former, u.status, u.job_name, u.code_location, u.requester, u.partition_key, u.tags

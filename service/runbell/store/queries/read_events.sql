@@ -10,6 +10,7 @@
 -- $5 statuses      text[]  only these, or null: all
 -- $6 jobs          text[]  only these, or null: all
 -- $7 scanned       bigint  rows to scan at most
+-- $8 filters       text    JSON of core/pushing.py: only what one of these matches, or null: all
 -- → the events with the fields of RunEvent in their order, by event_id; last a row that is no event, with what was read
 WITH snapshots AS MATERIALIZED (
     SELECT
@@ -53,6 +54,12 @@ page AS MATERIALIZED (
     ORDER BY p.xid, p.event_id
     LIMIT $7
 ),
+wanted AS MATERIALIZED (
+    SELECT w.*
+    FROM jsonb_to_recordset($8::text::jsonb) AS w (
+        statuses text[], jobs jsonb, scope text, excluded jsonb, tags jsonb, partitions text[], origins text[]
+    )
+),
 furthest AS (
     SELECT p.xid, p.event_id FROM page AS p ORDER BY p.xid, p.event_id OFFSET $7 - 1
 )
@@ -91,6 +98,55 @@ SELECT
 FROM page AS p
 LEFT JOIN runbell.runs AS r ON r.source = p.source AND r.run_id = p.run_id
 WHERE ($5::text[] IS NULL OR p.status = ANY ($5::text[])) AND ($6::text[] IS NULL OR p.job_name = ANY ($6::text[]))
+    -- Only over what the page has scanned: no index would find these, and none is needed.
+    AND ($8::text IS NULL OR EXISTS (
+        SELECT
+        FROM wanted AS w
+        CROSS JOIN LATERAL (
+            SELECT
+                w.scope IS NULL OR p.code_location IS NULL OR p.code_location = w.scope AS in_scope,
+                coalesce(p.partition_key, p.tags ->> 'dagster/partition') AS partition_key,
+                CASE WHEN jsonb_typeof(p.tags) = 'object' THEN p.tags ELSE '{}' END AS tags
+        ) AS e
+        WHERE p.status = ANY (w.statuses)
+            AND CASE
+                WHEN jsonb_typeof(w.jobs) = 'array' THEN EXISTS (
+                    SELECT
+                    FROM jsonb_array_elements(w.jobs) AS j (job)
+                    WHERE p.job_name ~ (j.job ->> 0)
+                        AND CASE WHEN j.job ->> 1 IS NULL THEN e.in_scope ELSE p.code_location ~ (j.job ->> 1) END
+                )
+                ELSE e.in_scope
+            END
+            AND NOT EXISTS (
+                SELECT
+                FROM jsonb_array_elements(w.excluded) AS j (job)
+                WHERE p.job_name ~ (j.job ->> 0) AND (j.job ->> 1 IS NULL OR p.code_location ~ (j.job ->> 1))
+            )
+            AND NOT EXISTS (
+                SELECT
+                FROM jsonb_to_recordset(w.tags) AS t (key text, present boolean, "values" text[])
+                WHERE CASE
+                    WHEN t.present AND cardinality(t."values") > 0 THEN (
+                        CASE jsonb_typeof(e.tags -> t.key)
+                            WHEN 'string' THEN e.tags ->> t.key
+                            ELSE (e.tags -> t.key)::text
+                        END ~ ANY (t."values")
+                    ) IS NOT TRUE
+                    ELSE e.tags ? t.key <> t.present
+                END
+            )
+            AND (cardinality(w.partitions) = 0 OR e.partition_key ~ ANY (w.partitions))
+            AND (
+                cardinality(w.origins) = 0
+                OR CASE
+                    WHEN e.tags ? 'dagster/backfill' THEN 'backfill'
+                    WHEN e.tags ? 'dagster/schedule_name' THEN 'schedule'
+                    WHEN e.tags ?| '{dagster/sensor_name,runbell/sensor}' THEN 'sensor'
+                    ELSE 'manual'
+                END = ANY (w.origins)
+            )
+    ))
 UNION ALL
 SELECT
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,

@@ -13,7 +13,8 @@
 -- requests:    $32 sensor text[], $33 event_id bigint[], $34 replay bigint[], $35 row boolean[] (of a row above),
 --              $36 ordinal integer[], $37 target text[], $38 job_name text[], $39 code_location text[],
 --              $40 run_key text[], $41 partition_key text[], $42 asset_selection text[], $43 run_config text[],
---              $44 tags text[]
+--              $44 tags text[], $45 key_policy text[] (null: forever),
+--              $46 key_seconds float8[]
 -- → kind (sensor, row, request), sensor_name, event_id, replay, request_id
 WITH proposed AS MATERIALIZED (
     SELECT *
@@ -115,10 +116,12 @@ wanted AS MATERIALIZED (
     SELECT nextval('runbell.run_requests_request_id_seq') AS request_id, t.*
     FROM unnest(
         $32::text[], $33::bigint[], $34::bigint[], $35::boolean[], $36::integer[], $37::text[], $38::text[],
-        $39::text[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[]
+        $39::text[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[],
+        $45::text[], $46::float8[]
     ) WITH ORDINALITY AS t (
         sensor_name, event_id, replay, of_row, ordinal, target, job_name,
-        code_location, run_key, partition_key, asset_selection, run_config, tags, sequence
+        code_location, run_key, partition_key, asset_selection, run_config, tags,
+        key_policy, key_seconds, sequence
     )
     JOIN held AS h ON h.sensor_name = t.sensor_name
     WHERE (
@@ -137,13 +140,34 @@ wanted AS MATERIALIZED (
     ORDER BY t.sequence
 ),
 keys AS (
-    INSERT INTO runbell.run_keys (sensor_name, run_key, request_id)
-    SELECT w.sensor_name, w.run_key, w.request_id
+    INSERT INTO runbell.run_keys (sensor_name, run_key, request_id, policy, expires_at)
+    SELECT
+        w.sensor_name, w.run_key, w.request_id, coalesce(w.key_policy, 'forever'),
+        clock_timestamp() + make_interval(secs => w.key_seconds)
     FROM wanted AS w
     WHERE w.run_key IS NOT NULL
     ORDER BY w.sensor_name, w.run_key, w.sequence
     ON CONFLICT DO NOTHING
     RETURNING request_id
+),
+-- Keys that were taken before this statement, and that are free again by now. The first request of each gets it.
+freed AS (
+    UPDATE runbell.run_keys AS k
+    SET request_id = w.request_id,
+        policy = coalesce(w.key_policy, 'forever'),
+        expires_at = clock_timestamp() + make_interval(secs => w.key_seconds)
+    FROM (
+        SELECT DISTINCT ON (t.sensor_name, t.run_key)
+            t.sensor_name, t.run_key, t.request_id, t.key_policy, t.key_seconds
+        FROM wanted AS t
+        WHERE t.run_key IS NOT NULL AND t.request_id NOT IN (SELECT n.request_id FROM keys AS n)
+        ORDER BY t.sensor_name, t.run_key, t.sequence
+    ) AS w
+    WHERE k.sensor_name = w.sensor_name
+        AND k.run_key = w.run_key
+        AND (k.policy <> 'forever' OR k.expires_at IS NOT NULL)
+        AND runbell.is_key_free(k.policy, k.expires_at, k.request_id)
+    RETURNING k.request_id
 ),
 made AS (
     INSERT INTO runbell.run_requests (
@@ -156,7 +180,9 @@ made AS (
         w.partition_key, w.asset_selection::jsonb, w.run_config::jsonb, w.tags::jsonb
     FROM wanted AS w
     -- Hashed, as a join is not when the planner takes a few rows for granted: a thousand keys took 35 ms more.
-    WHERE w.run_key IS NULL OR w.request_id IN (SELECT k.request_id FROM keys AS k)
+    WHERE w.run_key IS NULL
+        OR w.request_id IN (SELECT k.request_id FROM keys AS k)
+        OR w.request_id IN (SELECT k.request_id FROM freed AS k)
     ORDER BY w.request_id
     RETURNING request_id, sensor_name, event_id, replay
 ),
