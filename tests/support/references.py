@@ -103,7 +103,7 @@ def log_events_page() -> str:
             logged.facts |= {keyword.arg for keyword in call.keywords if keyword.arg}
     rows = [
         f"| `{name}` | {', '.join(sorted(one.levels))} | {', '.join(f'`{fact}`' for fact in sorted(one.facts))} |"
-        f" {explained.get(name, '').replace('](#', '](../operating.md#')} |"
+        f" {moved(explained.get(name, ''))} |"
         for name, one in sorted(found.items())
         if not name.startswith("simulated_")
     ]
@@ -114,6 +114,11 @@ def log_events_page() -> str:
         ["event", "level", "facts", "says"],
         rows,
     )
+
+
+def moved(text: str) -> str:
+    """What stands in docs/operating.md, for a page of the folder below: its links lead to the same."""
+    return re.sub(r"\]\((?!\w+://)", "](../", text.replace("](#", "](operating.md#"))
 
 
 def errors_page() -> str:

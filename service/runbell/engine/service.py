@@ -35,6 +35,7 @@ from runbell.engine.tenure import Tenure
 from runbell.engine.term import Held, Term
 from runbell.engine.watcher import Watcher
 from runbell.store.bell import Sleep
+from runbell.store.connections import Pool
 from runbell.store.daemons import forget_daemon
 from runbell.store.sensors import SensorRow
 from runbell.store.ticks import read_recent_ticks
@@ -65,11 +66,7 @@ class Service:
         self._reporter = reporter
         self._sweeper = sweeper
         self._term = Term()
-        deadlines = Deadlines(deployment.limits.timeout_seconds)
-        lookups = StoreLookups(pool)
-        self._evaluator = Evaluator(
-            deployment.limits, lookups, deadlines, deployment.calls, deployment.verdicts, deployment.run_url
-        )
+        self._evaluator = _evaluator(deployment, pool)
         self._retries = Retries(pool, self._term)
         self._committer = Committer(sessions.settling, self._term, reporter, self._retries, self._doubt)
         self._handover = Handover(pool, self._term, self._committer, deployment.identity)
@@ -205,3 +202,10 @@ class Service:
             if self._tail.passed_rows:
                 self._tail.passed_rows = False
                 await self._committer.move_idle()
+
+
+def _evaluator(deployment: Deployment, pool: Pool) -> Evaluator:
+    deadlines = Deadlines(deployment.limits.timeout_seconds)
+    return Evaluator(
+        deployment.limits, StoreLookups(pool), deadlines, deployment.calls, deployment.verdicts, deployment.run_url
+    )

@@ -3,10 +3,11 @@
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,67 +43,36 @@ def _option(variable: str) -> Any:
     return typer.Option(help=f"RUNBELL_{variable}", show_default=False, metavar="VALUE")
 
 
-Shadow = Annotated[
-    bool, typer.Option("--shadow", help="RUNBELL_SHADOW: say what would be evaluated, and call nothing.")
-]
-
-
-def serve(  # noqa: PLR0913 - each setting has its flag
-    *,
-    # Text, whatever the setting is: so that all bad values are reported together, wherever they come from.
-    database_url: Annotated[str | None, _option("DATABASE_URL")] = None,
-    database_url_file: Annotated[str | None, _option("DATABASE_URL_FILE")] = None,
-    listen_url: Annotated[str | None, _option("LISTEN_URL")] = None,
-    listen_url_file: Annotated[str | None, _option("LISTEN_URL_FILE")] = None,
-    sensors: Annotated[str | None, _option("SENSORS")] = None,
-    log_format: Annotated[str | None, _option("LOG_FORMAT")] = None,
-    log_level: Annotated[str | None, _option("LOG_LEVEL")] = None,
-    http_host: Annotated[str | None, _option("HTTP_HOST")] = None,
-    http_port: Annotated[str | None, _option("HTTP_PORT")] = None,
-    http_token: Annotated[str | None, _option("HTTP_TOKEN")] = None,
-    http_token_file: Annotated[str | None, _option("HTTP_TOKEN_FILE")] = None,
-    shutdown_grace_seconds: Annotated[str | None, _option("SHUTDOWN_GRACE_SECONDS")] = None,
-    sensor_timeout_seconds: Annotated[str | None, _option("SENSOR_TIMEOUT_SECONDS")] = None,
-    code_location: Annotated[str | None, _option("CODE_LOCATION")] = None,
-    default_status: Annotated[str | None, _option("DEFAULT_STATUS")] = None,
-    max_requests_per_evaluation: Annotated[str | None, _option("MAX_REQUESTS_PER_EVALUATION")] = None,
-    max_chain_depth: Annotated[str | None, _option("MAX_CHAIN_DEPTH")] = None,
-    run_url: Annotated[str | None, _option("RUN_URL")] = None,
-    workers: Annotated[str | None, _option("WORKERS")] = None,
-    worker_memory_mb: Annotated[str | None, _option("WORKER_MEMORY_MB")] = None,
-    retry_attempts: Annotated[str | None, _option("RETRY_ATTEMPTS")] = None,
-    retry_backoff_seconds: Annotated[str | None, _option("RETRY_BACKOFF_SECONDS")] = None,
-    notify_urls: Annotated[str | None, _option("NOTIFY_URLS")] = None,
-    notify_interval_seconds: Annotated[str | None, _option("NOTIFY_INTERVAL_SECONDS")] = None,
-    notify_after_seconds: Annotated[str | None, _option("NOTIFY_AFTER_SECONDS")] = None,
-    heartbeat_url: Annotated[str | None, _option("HEARTBEAT_URL")] = None,
-    heartbeat_interval_seconds: Annotated[str | None, _option("HEARTBEAT_INTERVAL_SECONDS")] = None,
-    retention_events_days: Annotated[str | None, _option("RETENTION_EVENTS_DAYS")] = None,
-    retention_requests_days: Annotated[str | None, _option("RETENTION_REQUESTS_DAYS")] = None,
-    retention_ticks_days: Annotated[str | None, _option("RETENTION_TICKS_DAYS")] = None,
-    retention_stopped_days: Annotated[str | None, _option("RETENTION_STOPPED_DAYS")] = None,
-    launch: Annotated[str | None, _option("LAUNCH")] = None,
-    launch_source: Annotated[str | None, _option("LAUNCH_SOURCE")] = None,
-    launch_concurrent: Annotated[str | None, _option("LAUNCH_CONCURRENT")] = None,
-    launch_max_in_progress: Annotated[str | None, _option("LAUNCH_MAX_IN_PROGRESS")] = None,
-    dagster_url: Annotated[str | None, _option("DAGSTER_URL")] = None,
-    dagster_headers: Annotated[str | None, _option("DAGSTER_HEADERS")] = None,
-    dagster_headers_file: Annotated[str | None, _option("DAGSTER_HEADERS_FILE")] = None,
-    dagster_answer_seconds: Annotated[str | None, _option("DAGSTER_ANSWER_SECONDS")] = None,
-    shadow: Shadow = False,
-    reload: Annotated[bool, typer.Option("--reload", help="Load the sensors anew when their files change.")] = False,
-) -> None:
+def serve(**flags: Any) -> None:
     """Answer run status changes until told to stop. SIGHUP: load the sensors anew."""
-    flags = {**locals(), "shadow": shadow or None}
-    raise typer.Exit(_serve_as_told(flags, reload=flags.pop("reload")))
-
-
-def _serve_as_told(flags: Mapping[str, Any], *, reload: bool) -> int:
-    """Serve with these flags; gives the exit code."""
+    reload = bool(flags.pop("reload"))
     with explained():
-        served = _serve(read_settings(**flags), reload=reload)
+        served = _serve(read_settings(**{**flags, "shadow": flags["shadow"] or None}), reload=reload)
     served.say_end()
-    return served.code
+    raise typer.Exit(served.code)
+
+
+SWITCHES = {
+    "shadow": "RUNBELL_SHADOW: say what would be evaluated, and call nothing.",
+    "reload": "Load the sensors anew when their files change.",
+}
+# Each setting has its flag. Text, whatever the setting is: so that all bad values are reported together, wherever they
+# come from.
+FLAGS = {name: Annotated[str | None, _option(name.upper())] for name in Settings.model_fields if name not in SWITCHES}
+serve.__signature__ = Signature(  # type: ignore[attr-defined]
+    [
+        *(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=flag) for name, flag in FLAGS.items()),
+        *(
+            Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                default=False,
+                annotation=Annotated[bool, typer.Option(f"--{name}", help=said)],
+            )
+            for name, said in SWITCHES.items()
+        ),
+    ]
+)
 
 
 def _serve(settings: Settings, *, reload: bool) -> "Served":
