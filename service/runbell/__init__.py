@@ -10,6 +10,13 @@ Example:
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
+from runbell.alerts import (
+    make_email_on_run_failure_sensor,
+    make_notify_on_run_failure_sensor,
+    make_slack_on_run_failure_sensor,
+    make_teams_on_run_failure_sensor,
+    notify,
+)
 from runbell.core.contexts import RunFailureSensorContext, RunStatusSensorContext
 from runbell.core.declaring import run_failure_sensor, run_status_sensor
 from runbell.core.definitions import RunStatusSensorDefinition
@@ -49,6 +56,11 @@ __all__ = [
     "SensorResult",
     "SkipReason",
     "build_run_status_sensor_context",
+    "make_email_on_run_failure_sensor",
+    "make_notify_on_run_failure_sensor",
+    "make_slack_on_run_failure_sensor",
+    "make_teams_on_run_failure_sensor",
+    "notify",
     "run_failure_sensor",
     "run_status_sensor",
 ]

@@ -6,6 +6,7 @@ import pkgutil
 
 import pytest
 
+import runbell.alerts
 import runbell.core
 import runbell.testing
 
@@ -17,6 +18,7 @@ MODULES = [
     "runbell.ops.folders",
     "runbell.ops.metrics",
     "runbell.ops.http",
+    *(f"runbell.alerts.{found.name}" for found in pkgutil.iter_modules(runbell.alerts.__path__)),
     *(f"runbell.core.{found.name}" for found in pkgutil.iter_modules(runbell.core.__path__)),
 ]
 

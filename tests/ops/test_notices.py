@@ -14,10 +14,12 @@ from anyio import to_thread
 from structlog.testing import capture_logs
 
 from runbell import RetryPolicy, RunStatusSensorContext, run_status_sensor
+from runbell.alerts.notifier import Notifier
+from runbell.alerts.refusals import NotifyError
 from runbell.core.errors import SettingsError
 from runbell.ops import notices
 from runbell.ops.notices import Notices, message
-from runbell.ops.notifiers import Notifier, NotifyError, read_notifiers
+from runbell.ops.notifiers import read_notifiers
 from runbell.store.dead_letters import drop_dead_letters, retry_dead_letters
 from runbell.store.notices import Notice, claim_notices
 from support.daemons import evaluations, record, requested_keys, running, until
@@ -299,6 +301,8 @@ async def test_of_two_that_look_at_the_same_moment_one_gets_it(database_url: str
 
 class Talkative:
     """Fails, and says more than it should."""
+
+    body_maxlen = title_maxlen = 250
 
     def notify(self, **_: object) -> bool:
         raise OSError("POST https://hooks.example/T0KEN/hidden-part?key=hidden-key failed")

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 import anyio
 import structlog
 
+from runbell.alerts.notifier import Notifier
 from runbell.ops.masking import mask
-from runbell.ops.notifiers import Notifier, digests_of, read_notifiers
+from runbell.ops.notifiers import digests_of, read_notifiers
 from runbell.ops.settings import Settings
 from runbell.ops.telling import FIRST_BACKOFF_SECONDS, NAMED, SEND_SECONDS, tell
 from runbell.ops.trouble_notices import TroubleNotices

@@ -6,7 +6,8 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from runbell.ops.notifiers import Notifier, NotifyError
+from runbell.alerts.notifier import Notifier
+from runbell.alerts.refusals import NotifyError
 
 log = structlog.get_logger()
 SEND_SECONDS = 60.0

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 import anyio
 import structlog
 
+from runbell.alerts.notifier import Notifier
 from runbell.core.troubles import Trouble, troubles
 from runbell.ops.masking import mask
-from runbell.ops.notifiers import Notifier, digests_of
+from runbell.ops.notifiers import digests_of
 from runbell.ops.telling import FIRST_BACKOFF_SECONDS, NAMED, SEND_SECONDS, tell
 from runbell.store import connections
 from runbell.store.overview import SensorState, read_sensor_states
