@@ -12,13 +12,13 @@ import runbell.testing
 
 MODULES = [
     "runbell",
-    "runbell.testing",
     "runbell.ops.loading",
     "runbell.ops.import_failures",
     "runbell.ops.folders",
     "runbell.ops.metrics",
     "runbell.ops.http",
     *(f"runbell.alerts.{found.name}" for found in pkgutil.iter_modules(runbell.alerts.__path__)),
+    *(f"runbell.testing.{found.name}" for found in pkgutil.iter_modules(runbell.testing.__path__)),
     *(f"runbell.core.{found.name}" for found in pkgutil.iter_modules(runbell.core.__path__)),
 ]
 

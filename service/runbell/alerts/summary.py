@@ -41,10 +41,10 @@ def summarize(context: Any, *, webserver_base_url: str | None = None, muted: int
 
     Example:
         >>> from runbell import build_run_status_sensor_context
-        >>> context = build_run_status_sensor_context(job_name="etl", status="FAILURE", message="no space", started_at=None)
+        >>> context = build_run_status_sensor_context(status="FAILURE", message="no space", started_at=None)
         >>> summary = summarize(context, webserver_base_url="https://dagster.example/")
         >>> summary.title, summary.text, summary.url
-        ('Job etl failed', 'Error: no space\\nRun: a-run', 'https://dagster.example/runs/a-run')
+        ('Job a_job failed', 'Error: no space\\nRun: a-run', 'https://dagster.example/runs/a-run')
     """
     run = context.dagster_run
     status = str(getattr(run.status, "value", run.status))

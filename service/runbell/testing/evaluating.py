@@ -1,11 +1,10 @@
-"""What sensor authors test with: made-up events, contexts for them, and a sensor's evaluation without a database."""
+"""Made-up events, contexts for them, and a sensor's evaluation without a database."""
 
 import json
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from runbell.core.awaiting import cannot_wait
 from runbell.core.binding import bound
@@ -16,43 +15,11 @@ from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
 from runbell.core.resources import Bound, Opening
 from runbell.core.sensors import Sensor
-from runbell.core.stories import Story, failure_message
+from runbell.core.stories import Story
+from runbell.testing.happenings import Happened, made_up_event
+from runbell.testing.log_lines import LogLine, RecordingLog
 
 MAX_REQUESTS = 10_000
-A_MOMENT = 1_767_225_600.0  # 2026-01-01 00:00 UTC
-
-
-class Happened(TypedDict, total=False):
-    """What happened, in the test's story; everything may be left out.
-
-    Attributes:
-        status: a member of DagsterRunStatus, or text.
-        message: of the event; else, where steps failed, Dagster's sentence about them.
-        error: of a failure: a text, or `{"message": ..., "cls_name": ..., "stack": [...], "cause": {...}}`.
-        step_failures: step keys with their errors, each given like `error`.
-        recorded_at, started_at, ended_at: seconds since 1970.
-        event_id, replay: what makes one event, and one replay of it, different from others.
-        run_url, resources: as `RUNBELL_RUN_URL` and as a sensors module would have them.
-    """
-
-    job_name: str
-    status: Any
-    run_id: str
-    code_location: str | None
-    partition_key: str | None
-    tags: Mapping[str, Any]
-    run_config: Mapping[str, Any]
-    message: str | None
-    error: str | Mapping[str, Any] | None
-    step_failures: Mapping[str, str | Mapping[str, Any]]
-    recorded_at: float
-    started_at: float | None
-    ended_at: float | None
-    source: str
-    event_id: int
-    replay: int
-    run_url: str
-    resources: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +33,7 @@ class Evaluated:
         error: of a failure: a sentence or a traceback.
         retry_after: seconds until the next call, as a `raise Retry(after=...)` asked for.
         final: the failure is a dead letter at once: a `raise GiveUp(...)`, or a result that cannot be understood.
+        log: what the function said to `context.log`.
     """
 
     outcome: str
@@ -74,40 +42,16 @@ class Evaluated:
     error: str | None = None
     retry_after: float | None = None
     final: bool = False
+    log: tuple[LogLine, ...] = ()
 
 
-def made_up_event(**happened: Unpack[Happened]) -> RunEvent:
-    """An event that nobody recorded.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An evaluation as the daemon would settle it."""
 
-    Example:
-        >>> made_up_event(job_name="etl", status="failure").status
-        'FAILURE'
-    """
-    _refuse_unknown(happened)
-    status = happened.get("status", "SUCCESS")
-    native = str(getattr(status, "value", status))
-    error = happened.get("error")
-    recorded_at = happened.get("recorded_at", A_MOMENT)
-    job_name = happened.get("job_name", "a_job")
-    return RunEvent(
-        event_id=happened.get("event_id", 1),
-        xid=1,
-        source=happened.get("source", "test"),
-        run_id=happened.get("run_id", "a-run"),
-        job_name=job_name,
-        code_location=happened.get("code_location"),
-        status=native.upper(),
-        native_status=native,
-        partition_key=happened.get("partition_key"),
-        tags=json.dumps(dict(happened.get("tags", {}))),
-        message=happened.get("message", failure_message(job_name, happened.get("step_failures", {}))),
-        error=None if error is None else json.dumps(error),
-        recorded_at=recorded_at,
-        run_config=json.dumps(dict(happened.get("run_config", {}))),
-        created_at=recorded_at,
-        started_at=happened.get("started_at", recorded_at),
-        ended_at=happened.get("ended_at", recorded_at),
-    )
+    event: RunEvent
+    conclusion: Conclusion
+    log: tuple[LogLine, ...]
 
 
 def build_run_status_sensor_context(
@@ -135,7 +79,7 @@ def build_run_status_sensor_context(
     """
     event = made_up_event(**happened)
     story = Story(event, happened.get("step_failures", {}))
-    recorded = RecordedAnswers(story, _wait, _log, happened.get("run_url"))
+    recorded = RecordedAnswers(story, _wait, _log_to([]), happened.get("run_url"))
     answers = _Given(recorded, dagster_run, dagster_event, dagster_instance)
     made = RunStatusSensorContext(sensor_name, event, answers, happened.get("replay", 0))
     made.repository_def = repository_def
@@ -172,11 +116,24 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
     event = made_up_event(**happened)
     if sensor.only_final_failures and event.status == "FAILURE" and sign_of(event).retried:
         return Evaluated("skipped", reason=RETRIED)
-    declared = sensor.resources.declared if sensor.resources is not None else {}
-    sensor = bound(sensor, {**declared, **happened.get("resources", {})})
     if not sensor.filter(None).matches(event, sensor.name):
         return Evaluated("ignored")
-    concluded = _in_a_thread(lambda: _conclusion(sensor, event, happened))
+    return evaluated_of(settle(sensor, sensor.name, happened))
+
+
+def settle(sensor: Sensor, sensor_name: str, happened: Happened, *, max_requests: int = MAX_REQUESTS) -> Settled:
+    """Calls the function and draws the conclusion, whether or not the sensor watches such events."""
+    event = made_up_event(**happened)
+    declared = sensor.resources.declared if sensor.resources is not None else {}
+    sensor = bound(sensor, {**declared, **happened.get("resources", {})})
+    lines: list[LogLine] = []
+    concluded = _in_a_thread(lambda: _conclusion(sensor, sensor_name, event, happened, lines, max_requests))
+    return Settled(event, concluded, tuple(lines))
+
+
+def evaluated_of(settled: Settled) -> Evaluated:
+    """The same for a test to look at."""
+    concluded = settled.conclusion
     return Evaluated(
         concluded.outcome,
         tuple(map(_request, concluded.requests)),
@@ -184,6 +141,7 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
         concluded.error,
         concluded.retry_after,
         concluded.final,
+        settled.log,
     )
 
 
@@ -218,16 +176,18 @@ class _Given:
         return self.recorded.astep_failures(event)
 
 
-def _conclusion(sensor: Sensor, event: RunEvent, happened: Happened) -> Conclusion:
+def _conclusion(
+    sensor: Sensor, sensor_name: str, event: RunEvent, happened: Happened, lines: list[LogLine], max_requests: int
+) -> Conclusion:
     wait = cannot_wait if sensor.is_async else _wait
     story = Story(event, happened.get("step_failures", {}))
-    answers = RecordedAnswers(story, wait, _log, happened.get("run_url"))
-    context = build_context(sensor, sensor.name, event, answers, replay=happened.get("replay", 0))
+    answers = RecordedAnswers(story, wait, _log_to(lines), happened.get("run_url"))
+    context = build_context(sensor, sensor_name, event, answers, replay=happened.get("replay", 0))
     try:
         returned = _returned(sensor, context)
     except Exception as error:  # noqa: BLE001 - whatever the function raises is its failure
         return conclude_raised(error, sensor)
-    return conclude(sensor, sensor.name, event, returned, max_requests=MAX_REQUESTS)
+    return conclude(sensor, sensor_name, event, returned, max_requests=max_requests)
 
 
 def _returned(sensor: Sensor, context: RunStatusSensorContext) -> object:
@@ -283,11 +243,5 @@ def _request(draft: RequestDraft) -> RunRequest:
     )
 
 
-def _log(sensor_name: str, _: RunEvent) -> logging.Logger:
-    return logging.getLogger(f"runbell.sensors.{sensor_name}")
-
-
-def _refuse_unknown(happened: Iterable[str]) -> None:
-    unknown = sorted(set(happened) - Happened.__annotations__.keys())
-    if unknown:
-        raise TypeError(f"{', '.join(unknown)}: not among {', '.join(sorted(Happened.__annotations__))}")
+def _log_to(lines: list[LogLine]) -> Callable[[str, RunEvent], RecordingLog]:
+    return lambda sensor_name, _: RecordingLog(sensor_name, lines)
