@@ -7,6 +7,7 @@ from functools import partial
 import anyio
 from anyio.abc import TaskGroup
 
+from runbell.core.muting import remembering
 from runbell.core.pacing import WINDOW_SECONDS
 from runbell.core.progress import LINGER_SECONDS, Evaluation, Progress
 from runbell.core.routing import Subscription
@@ -21,6 +22,7 @@ from runbell.engine.handover import Handover
 from runbell.engine.lanes import Lane
 from runbell.engine.listener import Listener
 from runbell.engine.membership import Membership
+from runbell.engine.muting import StoredMemory
 from runbell.engine.pace import Pace
 from runbell.engine.reconciler import Reconciler
 from runbell.engine.reporting import Reporter
@@ -88,6 +90,10 @@ class Service:
         Raises:
             ExceptionGroup: of StoreUnavailableError, when the database was lost.
         """
+        with remembering(StoredMemory(self._pool)):
+            await self._serve(stopping, on_ready, grace_seconds)
+
+    async def _serve(self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: float) -> None:
         async with anyio.create_task_group() as self._tasks:
             self._tasks.start_soon(self._listener.watch)
             if self._sleep is not None:

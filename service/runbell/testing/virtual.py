@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Unpack
 
+from runbell.core.muting import remembering
 from runbell.core.pacing import Pacing
 from runbell.core.requests import RunRequest
 from runbell.core.retrying import next_call_in
@@ -20,6 +21,7 @@ from runbell.testing.evaluating import (
     settle,
 )
 from runbell.testing.happenings import A_MOMENT, Happened, made_up_event
+from runbell.testing.memory import VirtualMemory
 
 NO_JITTER = 0.5
 # Beyond it nothing is waited for: a test that advances so far has a loop.
@@ -125,6 +127,7 @@ class VirtualDaemon:
         self._backoff = retry_backoff_seconds
         self._max_requests = max_requests
         self._recorded = 0
+        self._memory = VirtualMemory(lambda: self.now)
         self._lanes = [
             _Lane(
                 sensor,
@@ -195,7 +198,8 @@ class VirtualDaemon:
         evaluation.calls += 1
         if evaluation.first_called_at is None:
             evaluation.first_called_at = self.now
-        settled = settle(lane.sensor, lane.sensor_name, evaluation.happened, max_requests=self._max_requests)
+        with remembering(self._memory):
+            settled = settle(lane.sensor, lane.sensor_name, evaluation.happened, max_requests=self._max_requests)
         wait = self._wait(lane.sensor, evaluation, settled)
         event = settled.event
         if wait is not None:
