@@ -24,7 +24,9 @@ PARAMETER = re.compile(rf"\$(\d+)\s+(?:\w+\s+)?({'|'.join(TYPES)})\b(\[\])?")
 # Words that begin a statement and nothing else that we say in capitals.
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|GRANT|REVOKE|LOCK|DO)\s")
 
-TABLES = "runs|run_events|run_requests|run_keys|step_failures|sensors|ticks|evaluations|daemons|sources|bell|cluster|alerts"
+TABLES = (
+    "runs|run_events|run_requests|run_keys|step_failures|sensors|ticks|evaluations|daemons|sources|bell|cluster|alerts"
+)
 UNQUALIFIED = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+({TABLES})\b")
 COMMON_TABLE = re.compile(r"\b(\w+) AS (?:MATERIALIZED )?\(")
 
