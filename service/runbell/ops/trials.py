@@ -219,6 +219,12 @@ def _error(given: object) -> Mapping[str, Any] | None:
 
 
 async def _busy(session: connections.Session) -> list[SensorState]:
+    """The sensors that are not done. What waited for its first call may have failed between the two reads of a look: so
+    there are two looks, since what has failed never waits for its first call again."""
+    return await _seen_busy(session) or await _seen_busy(session)
+
+
+async def _seen_busy(session: connections.Session) -> list[SensorState]:
     return [state for state in await read_sensor_states(session) if state.lag_events or state.retrying]
 
 
