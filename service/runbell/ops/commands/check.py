@@ -95,6 +95,8 @@ def notes_on(sensor: Sensor) -> list[str]:
         for key in (sorted(sensor.resources.keys) if sensor.resources else ())
         if sensor.resources and is_enterable(sensor.resources.declared[key])
     )
+    # An alert that lacks a secret here fails when it is due; whoever checks elsewhere need not have it.
+    notes.extend(getattr(sensor.function, "unmet", list)())
     return notes
 
 
