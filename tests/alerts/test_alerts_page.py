@@ -77,6 +77,6 @@ def test_the_limits_are_those_of_the_code(said: str) -> None:
 
 def test_every_argument_of_all_of_them_is_explained() -> None:
     own = alerting.Alerting.__annotations__.keys() - alerting.Declared.__annotations__.keys()
-    old = {"dagit_base_url", "job_selection", "monitor_all_repositories"}
+    old = {"dagit_base_url"}
 
     assert {argument for argument in own - old if f"`{argument}" not in PAGE} == set()

@@ -28,7 +28,6 @@ class Alerting(Declared, total=False):
 
     Attributes:
         webserver_base_url: of the orchestrator's UI, for links to the run; `dagit_base_url` is its old name.
-        job_selection, monitor_all_repositories: old names of `monitored_jobs` and `monitor_all_code_locations`.
         enabled: are alerts sent here? True, False, or an EnvVar that is set to one of true, yes, on, 1 where they are.
         dedupe: after an alert none like it is sent for so many seconds, or so long a timedelta, by any process.
         dedupe_key: gives for a context the text that makes two alerts one; else they are if their job is.
@@ -36,8 +35,6 @@ class Alerting(Declared, total=False):
 
     webserver_base_url: str | None
     dagit_base_url: str | None
-    job_selection: Any
-    monitor_all_repositories: bool | None
     enabled: Any
     dedupe: float | timedelta | None
     dedupe_key: Callable[[Any], str] | None
@@ -130,9 +127,6 @@ def alert_sensor(default_name: str, description: str, channel: Channel, given: M
     declared = {name: value for name, value in given.items() if value is not None}
     arguments = Arguments(declared.setdefault("name", default_name), declared)
     declared.setdefault("description", description)
-    for old, name in (("job_selection", "monitored_jobs"), ("monitor_all_repositories", "monitor_all_code_locations")):
-        if old in declared:
-            declared.setdefault(name, declared[old])
     base_url = arguments.text("webserver_base_url") or arguments.text("dagit_base_url")
     enabled = given.get("enabled", True)
     if not is_switch(enabled):
