@@ -110,6 +110,11 @@ def test_a_window_that_is_none_is_found_at_import(dedupe: Any) -> None:
         make_teams_on_run_failure_sensor("http://hook", name="tell", dedupe=dedupe)
 
 
+def test_what_makes_two_alerts_one_must_be_a_function() -> None:
+    with pytest.raises(DefinitionError, match=r"^sensor 'tell': dedupe_key='job' is no function: give one that takes"):
+        make_teams_on_run_failure_sensor("http://hook", name="tell", dedupe_key="job")  # type: ignore[arg-type]
+
+
 class TestStored:
     """What the database remembers."""
 

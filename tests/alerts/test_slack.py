@@ -94,6 +94,7 @@ def test_what_is_too_long_for_slack_is_cut(slack: Web) -> None:
     assert evaluate(alert(slack), message=long, step_failures={long: long}).outcome == "acted"
     assert evaluate(alert(slack, text_fn=lambda _: long)).outcome == "acted"
     assert evaluate(alert(slack, blocks_fn=lambda _: [block] * 80, webserver_base_url="http://ui")).outcome == "acted"
+    assert evaluate(alert(slack, blocks_fn=lambda _: [block] * 80)).outcome == "acted"
     assert slack.received[2].document["blocks"][-1]["type"] == "actions"
 
 

@@ -41,7 +41,9 @@ def test_a_switch_that_says_something_else_sends_nothing_and_says_so(monkeypatch
     evaluated = evaluate(make_teams_on_run_failure_sensor("http://127.0.0.1:1", enabled=EnvVar("ALERTS")))
 
     assert evaluated.error is not None
-    assert "EnvVar(name='ALERTS') is set to 'prod': set it to true or false" in evaluated.error
+    said = "enabled: EnvVar(name='ALERTS') is set to 'prod': set it to true or false"
+    assert said in evaluated.error
+    assert make_teams_on_run_failure_sensor("http://127.0.0.1:1", enabled=EnvVar("ALERTS")).function.unmet() == [said]
     with pytest.raises(DefinitionError, match="enabled=None is neither True nor False"):
         make_teams_on_run_failure_sensor("http://127.0.0.1:1", enabled=None)
 

@@ -101,9 +101,12 @@ class Alert:
 
     def unmet(self) -> list[str]:
         """What keeps it from sending here, one sentence each: the operator's to mend."""
-        if not is_on(self.enabled):
-            return []
         unmet = []
+        try:
+            if not is_on(self.enabled):
+                return []
+        except SettingsError as error:
+            unmet.append(str(error))
         for argument, given in self.channel.wanted.items():
             try:
                 reveal(argument, given)
@@ -134,6 +137,8 @@ def alert_sensor(default_name: str, description: str, channel: Channel, given: M
         raise Arguments(arguments.sensor, {**declared, "enabled": enabled}).wrong("enabled", remedy)
     known = Declared.__annotations__.keys() | (declared.keys() - Alerting.__annotations__.keys())
     own: dict[str, Any] = {name: value for name, value in declared.items() if name in known}
+    if not callable(declared.get("dedupe_key", str)):
+        raise arguments.wrong("dedupe_key", "is no function: give one that takes the context and gives a text")
     alert = Alert(channel, enabled, base_url, window_of(arguments), declared.get("dedupe_key"))
     return run_failure_sensor(**own)(alert)
 
