@@ -3,7 +3,7 @@
 from runbell.ops.schema import run_folder
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0006"
 
 
 def upgrade() -> None:
