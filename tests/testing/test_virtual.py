@@ -126,6 +126,18 @@ def test_events_reach_the_sensors_that_ask_for_them() -> None:
     assert daemon.calls[1].evaluated.reason == "here:loads 1767225605"
 
 
+def test_resources_and_final_failures_count_as_in_the_real_one() -> None:
+    @runbell.run_failure_sensor(only_final_failures=True)
+    def tell(context: Any) -> Any:
+        return runbell.SkipReason(context.resources.greeting)
+
+    daemon = VirtualDaemon(tell)
+    daemon.record(status="FAILURE", tags={"dagster/will_retry": "true"}, resources={"greeting": "hello"})
+    daemon.record(status="FAILURE", resources={"greeting": "hello"})
+
+    assert [call.evaluated.reason for call in daemon.calls] == ["the run is retried (tag dagster/will_retry)", "hello"]
+
+
 def test_a_daemon_without_sensors_lets_time_pass() -> None:
     daemon = VirtualDaemon()
     daemon.record()

@@ -114,8 +114,6 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
             raise ValueError(f"sensor {sensor.name!r} watches {', '.join(sorted(sensor.statuses))}: say which status=")
         happened["status"] = min(sensor.statuses)
     event = made_up_event(**happened)
-    if sensor.only_final_failures and event.status == "FAILURE" and sign_of(event).retried:
-        return Evaluated("skipped", reason=RETRIED)
     if not sensor.filter(None).matches(event, sensor.name):
         return Evaluated("ignored")
     return evaluated_of(settle(sensor, sensor.name, happened))
@@ -124,6 +122,8 @@ def evaluate(sensor: Sensor, **happened: Unpack[Happened]) -> Evaluated:
 def settle(sensor: Sensor, sensor_name: str, happened: Happened, *, max_requests: int = MAX_REQUESTS) -> Settled:
     """Calls the function and draws the conclusion, whether or not the sensor watches such events."""
     event = made_up_event(**happened)
+    if sensor.only_final_failures and event.status == "FAILURE" and sign_of(event).retried:
+        return Settled(event, Conclusion("skipped", reason=RETRIED), ())
     declared = sensor.resources.declared if sensor.resources is not None else {}
     sensor = bound(sensor, {**declared, **happened.get("resources", {})})
     lines: list[LogLine] = []
