@@ -144,3 +144,9 @@ def test_a_token_is_read_when_it_is_needed(slack: Web, monkeypatch: pytest.Monke
     assert "slack_token: the environment variable A_TOKEN is not set: set it for the daemon" in missing.error
     assert evaluate(sensor).outcome == "acted"
     assert TOKEN not in repr(alert(slack).function)
+
+
+def test_the_link_is_that_of_the_setting_where_no_other_is_given(slack: Web) -> None:
+    evaluate(alert(slack), run_url="https://ui.example/{run_id}", **FAILED)
+
+    assert sent(slack)["blocks"][-1]["elements"][0]["url"] == "https://ui.example/7f3c"

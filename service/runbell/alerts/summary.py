@@ -36,7 +36,7 @@ def summarize(context: Any, *, webserver_base_url: str | None = None, muted: int
 
     Args:
         context: a RunStatusSensorContext.
-        webserver_base_url: of the orchestrator's UI; else the run's own `url` is the link, if it has one.
+        webserver_base_url: of the orchestrator's UI; else `RUNBELL_RUN_URL` says what the link is.
         muted: how many alerts like this one were not sent since the last that was.
 
     Example:
@@ -51,7 +51,7 @@ def summarize(context: Any, *, webserver_base_url: str | None = None, muted: int
     return Summary(
         title=one_line(f"Job {run.job_name} {ENDINGS.get(status, f'is {status}')}", 200),
         facts=tuple(_facts(context, run, failed=status == "FAILURE", muted=muted)),
-        url=f"{webserver_base_url.rstrip('/')}/runs/{run.run_id}" if webserver_base_url else getattr(run, "url", None),
+        url=f"{webserver_base_url.rstrip('/')}/runs/{run.run_id}" if webserver_base_url else context.run_url,
     )
 
 
