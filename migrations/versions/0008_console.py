@@ -3,7 +3,7 @@
 from runbell.ops.schema import run_folder
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:
