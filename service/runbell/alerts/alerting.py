@@ -14,6 +14,7 @@ from runbell.core.arguments import Arguments
 from runbell.core.declaring import Declared, run_failure_sensor
 from runbell.core.errors import SettingsError
 from runbell.core.muting import Claim, alert_memory
+from runbell.core.rehearsal import rehearsing
 from runbell.core.requests import SkipReason
 from runbell.core.retrying import Retry, is_wait
 from runbell.core.sensors import Sensor
@@ -94,7 +95,10 @@ class Alert:
         return None
 
     def _send(self, context: Any, *, muted: int) -> None:
-        texts = {argument: reveal(argument, given) for argument, given in self.channel.wanted.items()}
+        wanted = self.channel.wanted
+        # A rehearsal sends nothing, and runs where the secrets are not.
+        rehearsal = rehearsing() is not None
+        texts = {name: "***" if rehearsal else reveal(name, given) for name, given in wanted.items()}
         summary = summarize(context, webserver_base_url=self.webserver_base_url, muted=muted)
         with without_secrets(texts):
             self.channel.send(context, summary, texts)

@@ -9,6 +9,7 @@ from runbell.alerts.cutting import cut, one_line
 from runbell.alerts.refusals import NotifyError
 from runbell.alerts.summary import Summary
 from runbell.core.arguments import Arguments
+from runbell.core.rehearsal import kept_back
 from runbell.core.sensors import Sensor
 
 if TYPE_CHECKING:
@@ -47,13 +48,16 @@ class Email:
         from email.message import EmailMessage
 
         to = [text for argument, text in texts.items() if argument.startswith("email_to[")]
+        subject = one_line(self.subject_fn(context) if self.subject_fn else summary.title, MOST_SUBJECT)
+        body = self.body_fn(context) if self.body_fn else _body(summary)
+        if kept_back("mail", body, subject):
+            return
         message = EmailMessage()
         message["From"] = texts["email_from"]
         message["To"] = ", ".join(to)
-        message["Subject"] = one_line(self.subject_fn(context) if self.subject_fn else summary.title, MOST_SUBJECT)
+        message["Subject"] = subject
         # The same for each try: who gets it twice after all can tell.
         message["Message-ID"] = f"<{context.idempotency_key.rpartition('.')[2]}@runbell>"
-        body = self.body_fn(context) if self.body_fn else _body(summary)
         message.set_content(cut(body, MOST_BODY) + _link(summary.url), subtype="html")
         refused = self._deliver(message, texts)
         if refused:

@@ -10,6 +10,7 @@ from runbell.alerts.refusals import NotifyError
 from runbell.alerts.secret import reveal
 from runbell.alerts.summary import Summary, summarize
 from runbell.core.errors import SettingsError
+from runbell.core.rehearsal import kept_back, rehearsing
 from runbell.core.sensors import Sensor
 
 
@@ -53,7 +54,7 @@ def notify(
         ... def tell(context):
         ...     runbell.notify(context, runbell.alerts.EnvVar("ALERT_URLS"))
     """
-    given = reveal("urls", urls)
+    given = "***" if rehearsing() is not None else reveal("urls", urls)
     if title is None or body is None:
         summary = summarize(context, webserver_base_url=webserver_base_url)
         title = summary.title if title is None else title
@@ -95,6 +96,8 @@ def make_notify_on_run_failure_sensor(urls: Any, **notifying: Unpack[Notifying])
 
 def _send(urls: str, title: str, body: str) -> None:
     """To all, also when one of them takes nothing."""
+    if kept_back("Apprise", body, title):
+        return
     refusals = []
     for notifier in _notifiers(urls):
         try:

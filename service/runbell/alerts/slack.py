@@ -9,6 +9,7 @@ from runbell.alerts.cutting import cut
 from runbell.alerts.refusals import NotifyError, later
 from runbell.alerts.summary import Summary
 from runbell.core.errors import SettingsError
+from runbell.core.rehearsal import kept_back
 from runbell.core.sensors import Sensor
 
 BASE_URL = "https://slack.com/api/"
@@ -37,7 +38,8 @@ class Slack:
         blocks = list(self.blocks_fn(context)) if self.blocks_fn else _blocks(text, summary, own=self.text_fn is None)
         if summary.url:
             blocks = [*blocks[: MOST_BLOCKS - 1], _button(summary.url)]
-        self._post(texts["channel"], texts["slack_token"], cut(text, MOST_TEXT), blocks[:MOST_BLOCKS])
+        if not kept_back("Slack", text):
+            self._post(texts["channel"], texts["slack_token"], cut(text, MOST_TEXT), blocks[:MOST_BLOCKS])
 
     def _post(self, channel: str, token: str, text: str, blocks: Sequence[Any]) -> None:
         try:

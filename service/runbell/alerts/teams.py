@@ -9,6 +9,7 @@ from runbell.alerts.cutting import cut
 from runbell.alerts.posting import Way, post
 from runbell.alerts.refusals import NotifyError, later
 from runbell.alerts.summary import Summary
+from runbell.core.rehearsal import kept_back
 from runbell.core.sensors import Sensor
 
 # A message may have 28 KB; a character has up to four bytes, or six where JSON must escape it.
@@ -31,7 +32,10 @@ class Teams:
 
     def send(self, context: Any, summary: Summary, texts: Mapping[str, str]) -> None:
         """See `Channel.send`."""
-        body = _facts(summary) if self.message_fn is None else [_block(self.message_fn(context))]
+        text = summary.text if self.message_fn is None else self.message_fn(context)
+        if kept_back("Teams", text, summary.title):
+            return
+        body = _facts(summary) if self.message_fn is None else [_block(text)]
         said = post(texts["hook_url"], _message(body, summary.url), self.way)
         if REFUSED in said and "429" in said:
             raise later(None, f"Teams does not take it: {said[:200]}")

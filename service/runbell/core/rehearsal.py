@@ -2,9 +2,7 @@
 
 `runbell backtest` and `runbell preview` rehearse. Whatever would leave the process in a sensor's name asks first:
 
-    rehearsal = rehearsing()
-    if rehearsal is not None:
-        rehearsal.note(Unsent(to="slack", title=title, body=body))
+    if kept_back("slack", body, title):
         return
 
 `rehearsing()` answers in the function itself, in what it awaits, in tasks that it starts and in the thread that a plain
@@ -56,13 +54,27 @@ def rehearsing() -> Rehearsal | None:
     return _current.get()
 
 
+def kept_back(to: str, body: str, title: str | None = None) -> bool:
+    """Is this code rehearsed? Then the message is noted, and must not be sent.
+
+    Example:
+        >>> kept_back("slack", "etl failed")
+        False
+    """
+    rehearsal = rehearsing()
+    if rehearsal is None:
+        return False
+    rehearsal.note(Unsent(to, body, title))
+    return True
+
+
 @contextmanager
 def rehearsed(rehearsal: Rehearsal) -> Iterator[Rehearsal]:
     """What is called in the body is rehearsed.
 
     Example:
         >>> with rehearsed(Rehearsal()) as rehearsal:
-        ...     rehearsing().note(Unsent(to="slack", body="etl failed"))
+        ...     sent = not kept_back("slack", "etl failed")
         >>> rehearsal.unsent[0].body
         'etl failed'
     """
