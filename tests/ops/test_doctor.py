@@ -1,5 +1,6 @@
 """`runbell doctor`: each thing that may be wrong is made wrong, and must be named with its remedy."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,17 +13,20 @@ from runbell.sources import attaching
 from runbell.sources.attaching import Attachment
 from support.commands import answer, command
 from support.dagster_tables import TABLES
+from support.modules import own_modules
 from support.serving import SENSORS
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_with_sensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_a_folder_with_sensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "sensors.py").write_text(SENSORS)
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(f"RUNBELL_{name.upper()}", raising=False)
+    with own_modules():
+        yield
 
 
 async def found(url: str) -> dict[str, Any]:

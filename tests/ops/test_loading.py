@@ -7,6 +7,7 @@ import pytest
 from runbell.core.errors import DefinitionError, LoadingError
 from runbell.ops import folders
 from runbell.ops.loading import find_examples, load_sensors
+from support.modules import own_modules
 
 ONE = """
 import runbell
@@ -21,13 +22,8 @@ def fresh(tmp_path, monkeypatch):
     """An empty current folder, nothing imported from another one, and afterwards everything as it was."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(find_examples().parent)])
-    before = dict(sys.modules)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "sensors"]:
-        del sys.modules[name]
-    yield
-    for name in sys.modules.keys() - before.keys():
-        del sys.modules[name]
-    sys.modules.update(before)
+    with own_modules():
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from runbell import RunRequest, RunStatusSensorContext, SkipReason, run_status_sensor
+from runbell.core.errors import StoreUnavailableError
 from runbell.core.events import RunEvent
 from runbell.core.progress import Evaluation
 from runbell.engine.daemon import Daemon, DaemonOptions
@@ -220,15 +221,15 @@ async def test_scraping_often_reads_the_database_once(database_url, connection):
 async def test_reading_holds_nobody_up(database_url, monkeypatch):
     async def slow(session):
         threading.Event().wait(1)
-        return []
+        raise StoreUnavailableError("it took long")
 
-    monkeypatch.setattr(standing, "read_sensor_states", slow)
+    monkeypatch.setattr(standing, "read_overview", slow)
     reader = StandingReader(database_url, [])
     longest = 0.0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(reader.run)
         tasks.start_soon(reader.current)
-        while not reader.last.requests:
+        while not reader.last.failure:
             began = anyio.current_time()
             await anyio.sleep(0.001)
             longest = max(longest, anyio.current_time() - began)

@@ -91,11 +91,11 @@ async def test_there_are_four_purposes(database_url, connection, purpose):
 async def test_what_a_later_migration_adds_is_granted_by_the_next_call(database_url, connection):
     async with fresh_role(database_url, "service", "reader") as role:
         await connection.execute("CREATE TABLE runbell.added (one integer GENERATED ALWAYS AS IDENTITY)")
-        await connection.execute("CREATE SEQUENCE runbell.replays")
+        await connection.execute("CREATE SEQUENCE runbell.added_numbers")
         await connection.execute("CREATE FUNCTION runbell.added() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
         asked = (
             "SELECT has_table_privilege($1, 'runbell.added', 'INSERT'), has_function_privilege($1, 'runbell.added()',"
-            " 'EXECUTE'), has_sequence_privilege($1, 'runbell.replays', 'USAGE')"
+            " 'EXECUTE'), has_sequence_privilege($1, 'runbell.added_numbers', 'USAGE')"
         )
         await connection.execute("REVOKE ALL ON FUNCTION runbell.added() FROM PUBLIC")
         assert tuple(await connection.fetchrow(asked, role)) == (False, False, False)

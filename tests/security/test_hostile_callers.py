@@ -22,6 +22,8 @@ DYNAMIC = {
     "close_dagster_gaps": "the schema, as %I",
     "read_dagster_step_failures": "the schema, as %I",
     "read_retry_tag": "the schema, as %1$I",
+    "compared_past": "the schema, as %I",
+    "source_keeps_run": "schema, table and column as %I, the column's type as PostgreSQL writes it",
     "note_table_runs": "table and columns as %I, the map of statuses as %L",
     "close_table_gaps": "table and columns as %I, the map of statuses as %L, the age of a transaction as a number",
     "capture_table_row": "columns as %I, the map of statuses as %L",

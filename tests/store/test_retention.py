@@ -274,6 +274,26 @@ async def test_keys_of_runs_stay(connection):
     assert await left(connection, "run_keys", "run_key") == ["key"]
 
 
+KEPT = {"while_active": ["led to"], "until_success": ["led to"], "forever": []}
+
+
+@pytest.mark.parametrize("policy", KEPT)
+async def test_a_run_stays_while_a_key_asks_how_it_ended(connection, place, old, policy):
+    await old("led to")
+    await place.add("s")
+    request_id = await add_request(connection, 2, run_id="led to")
+    await connection.execute("UPDATE runbell.run_requests SET run_key = 'key'")
+    await connection.execute(
+        "INSERT INTO runbell.run_keys (sensor_name, run_key, request_id, policy) VALUES ('s', 'key', $1, $2)",
+        request_id,
+        policy,
+    )
+
+    await remove(connection, kinds=("events", "runs"))
+
+    assert await left(connection, "runs") == KEPT[policy]
+
+
 async def test_of_ticks_the_one_that_got_furthest_stays(connection):
     await connection.executemany(
         "INSERT INTO runbell.ticks (sensor_name, first_event_id, last_event_id, requested, acted, skipped, failed, "

@@ -1,6 +1,5 @@
 """What stands in for names of Dagster's where Dagster is not installed: enough for what a sensor does with them."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,25 +24,3 @@ STAND_INS: Mapping[str, Any] = {
     "SensorDefinition": Sensor,
     "SensorEvaluationContext": RunStatusSensorContext,
 }
-
-
-def stand_in(name: str) -> Any:
-    """Dagster's own of this name where it is installed, so that its other objects take it; else what stands in for it.
-
-    Raises:
-        AttributeError: nothing does.
-
-    Example:
-        >>> stand_in("dagit")
-        Traceback (most recent call last):
-        AttributeError: module 'runbell' has no attribute 'dagit'
-    """
-    if name not in STAND_INS:
-        raise AttributeError(f"module 'runbell' has no attribute {name!r}", name=name)
-    try:
-        dagster = importlib.import_module("dagster")
-    except ModuleNotFoundError as error:
-        if error.name != "dagster":
-            raise
-        return STAND_INS[name]
-    return getattr(dagster, name, STAND_INS[name])

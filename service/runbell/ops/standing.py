@@ -4,19 +4,20 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
 import structlog
 
 from runbell.core.errors import RunbellError
+from runbell.core.stalls import Stall
 from runbell.engine.doorbell import Doorbell
 from runbell.ops.histograms import BUCKETS, Histogram
+from runbell.ops.overview import read_overview
 from runbell.store import connections
 from runbell.store.launches import count_launches, read_queue_age
 from runbell.store.listings import Listed
-from runbell.store.overview import SensorState, count_run_requests, list_daemons, read_sensor_states
+from runbell.store.overview import SensorState
 
 log = structlog.get_logger()
 # However often somebody scrapes: so long lies between two reads, and so many times as long as a read took.
@@ -25,17 +26,6 @@ SHARE = 20
 # A read that takes longer than a scrape waits for goes on, and is what the next scrape gets.
 SCRAPE_WAITS_SECONDS = 2.0
 READ_SECONDS = 10.0
-
-
-class Stalled(Protocol):
-    """Something that does not move: what is seen, what to do about it, and the sensor if it is about one alone."""
-
-    @property
-    def sentence(self) -> str: ...
-    @property
-    def remedy(self) -> str: ...
-    @property
-    def sensor_name(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ class Standing:
     failure: str | None = None
     queue_age_seconds: float = 0.0
     launches: Histogram = field(default_factory=Histogram)
-    stalls: Sequence[Stalled] = ()
+    stalls: Sequence[Stall] = ()
 
 
 class StandingReader:
@@ -114,12 +104,13 @@ class StandingReader:
         with anyio.fail_after(READ_SECONDS):
             session = await connections.connect(self._url, role="metrics")
             try:
-                states = await read_sensor_states(session)
+                found = await read_overview(session)
                 return Standing(
-                    sensors=[s for s in states if s.sensor_name in self._names],
-                    requests=await count_run_requests(session),
-                    everyone=states,
-                    daemons=await list_daemons(session),
+                    sensors=[s for s in found.sensors if s.sensor_name in self._names],
+                    requests=found.requests,
+                    everyone=found.sensors,
+                    daemons=found.daemons,
+                    stalls=found.stalls,
                     queue_age_seconds=await read_queue_age(session),
                     launches=await self._count_launches(session),
                     read_at=time.time(),

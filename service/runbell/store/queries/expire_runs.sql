@@ -1,5 +1,6 @@
 -- Removes what is known of the next runs that nobody has heard of for long: no event of theirs is left, and no
--- orchestrator that is attached still has their row. With them the failures of their steps.
+-- orchestrator that is attached still has their row. With them the failures of their steps. Of a run whose
+-- request holds a run key until it has ended, or succeeded, it stays with that request: the key asks how it ended.
 -- $1 after_source text    the run that has been looked at up to, or ''
 -- $2 after_run_id text
 -- $3 keep_seconds float8
@@ -17,6 +18,12 @@ removable AS MATERIALIZED (
     FROM page AS p
     WHERE p.old
         AND NOT EXISTS (SELECT FROM runbell.run_events AS e WHERE e.source = p.source AND e.run_id = p.run_id OFFSET 0)
+        AND NOT EXISTS (
+            SELECT FROM runbell.run_requests AS q
+            JOIN runbell.run_keys AS k ON k.sensor_name = q.sensor_name AND k.run_key = q.run_key
+            WHERE q.run_id = p.run_id AND q.target = p.source AND k.request_id = q.request_id AND k.policy <> 'forever'
+            OFFSET 0
+        )
         AND NOT runbell.source_keeps_run(p.source, p.run_id)
 ),
 -- An event of the run may be on its way, and its transaction holds the row: it is not waited for.
