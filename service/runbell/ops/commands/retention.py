@@ -10,7 +10,7 @@ import typer
 from runbell.core.retention import DAY_SECONDS, Retention
 from runbell.engine.retention import sweep_all
 from runbell.ops import logs
-from runbell.ops.asking import ask
+from runbell.ops.asking import Url, UrlFile, ask
 from runbell.ops.daemon_options import retention_of
 from runbell.ops.failures import explained
 from runbell.ops.settings import read_settings
@@ -26,19 +26,19 @@ retention = typer.Typer(
     help="Show what the tables hold, and remove what is old.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
-Url = Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")]
 
 
 @retention.command("show")
-def show(*, as_json: Json = False, database_url: Url = None) -> None:
+def show(*, as_json: Json = False, database_url: Url = None, database_url_file: UrlFile = None) -> None:
     """Show how large the tables are, how long rows are kept, and which sensors hold older ones."""
     with explained():
-        kept = retention_of(read_settings(database_url=database_url))
+        settings = read_settings(database_url=database_url, database_url_file=database_url_file)
+        kept = retention_of(settings)
 
         async def look(session: Session) -> tuple[list[Listed], list[Listed]]:
             return await measure_tables(session), await find_holding_sensors(session, kept.events)
 
-        tables, holding = ask(database_url, look)
+        tables, holding = ask(settings.database_url, look)
         if as_json:
             typer.echo(_json(kept, tables, holding))
             return
@@ -50,13 +50,13 @@ def show(*, as_json: Json = False, database_url: Url = None) -> None:
 
 
 @retention.command("run")
-def run(*, as_json: Json = False, database_url: Url = None) -> None:
+def run(*, as_json: Json = False, database_url: Url = None, database_url_file: UrlFile = None) -> None:
     """Remove now what may go, at the pace of `serve`; beside it or without it."""
     with explained():
-        settings = read_settings(database_url=database_url)
+        settings = read_settings(database_url=database_url, database_url_file=database_url_file)
         # What is repeated is said beside the answer, which is all that stdout carries.
         logs.configure(settings.log_format, settings.log_level, sys.stderr.fileno())
-        removed = ask(database_url, lambda session: sweep_all(session, retention_of(settings)))
+        removed = ask(settings.database_url, lambda session: sweep_all(session, retention_of(settings)))
         if as_json:
             typer.echo(msgspec.json.format(msgspec.json.encode(removed), indent=2))
             return
