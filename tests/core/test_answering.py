@@ -44,6 +44,7 @@ def test_who_answers_a_sensor_of_dagsters(default, state, ours, answers):
 
     assert (found.dagster, found.runbell) == answers
     assert (found.state, found.twice) == (state, answers == (True, True))
+    assert found.to_dict() == {"dagster_state": state, "dagster_active": answers[0], "answers_twice": found.twice}
     assert ("answer twice" in (found.note or "")) is found.twice
 
 

@@ -283,6 +283,7 @@ def test_nothing_is_made_that_nobody_looks_at_and_what_is_looked_at_is_made_once
 
     assert context.dagster_run is context.dagster_run
     assert repr(context.dagster_run) in repr(context)
+    assert context.recorded.status == "FAILURE"
     failure = context.for_run_failure()
     assert failure.dagster_run is context.dagster_run
     assert (failure.failure_event, context.log) == (failure.dagster_event, None)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from runbell.core.events import EventKey
 from runbell.core.filters import Filter, JobPattern
-from runbell.core.lags import Kind, Lag, Reader, Recent, measure_lags
+from runbell.core.lags import Kind, Lag, Reader, Recent, is_narrowed, kind_matches, measure_lags
+from runbell.core.narrowing import Narrowing
 from runbell.core.places import Place, Snapshot
 from runbell.core.routing import Subscription
 from runbell.testing import made_up_event
@@ -71,3 +72,17 @@ def event_of(recent: Recent):
     event = made_up_event(job_name=kind.job_name, status=kind.status, code_location=kind.code_location)
     fields = {name: getattr(event, name) for name in event.__struct_fields__}
     return type(event)(**{**fields, "xid": recent.key.xid, "requester": kind.requester})
+
+
+def test_whether_partition_and_tags_must_be_read_is_told_by_the_filters():
+    plain = Filter(frozenset({"SUCCESS"}))
+    narrowed = Filter(frozenset({"SUCCESS"}), narrowing=Narrowing(origins=("manual",)))
+
+    assert (is_narrowed([plain]), is_narrowed([plain, narrowed])) == (False, True)
+
+
+def test_a_kind_is_matched_as_its_events_are():
+    kind = Kind("SUCCESS", "etl", None, None)
+
+    assert kind_matches(kind, Filter(frozenset({"SUCCESS"})), "it")
+    assert not kind_matches(kind, Filter(frozenset({"FAILURE"})), "it")

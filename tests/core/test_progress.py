@@ -206,3 +206,22 @@ def test_whether_something_is_left_to_settle() -> None:
     first.conclusion = ACTED
     progress.finish(first)
     assert progress.has_finished
+
+
+def test_what_finishes_while_the_commit_that_overtakes_it_is_in_flight_is_settled_next() -> None:
+    start, end = Place(Snapshot(10, 10)), Place(Snapshot(20, 20))
+    slow, quick = Evaluation(event(11, 1)), Evaluation(event(12, 2))
+    progress = Progress("s", 1, start, start)
+    progress.hand(Page(start, Snapshot(20, 20), end, [slow, quick]))
+    quick.conclusion = ACTED
+    first = progress.plan(LINGER_SECONDS)
+    assert first is not None
+    assert (first.placed, first.overtaken, first.new_place) == ((quick,), (slow,), end)
+
+    slow.conclusion = ACTED
+    progress.finish(slow)
+    progress.settled(first)
+    second = progress.plan(LINGER_SECONDS)
+
+    assert second is not None
+    assert (second.rows, second.placed, second.new_place) == ((slow,), (), end)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runbell import NotHereError, build_run_status_sensor_context
+from runbell import NotHereError, Retry, build_run_status_sensor_context
 from runbell.core.instances import Instance
 from runbell.core.outcomes import conclude_raised
 from runbell.core.sensors import Sensor
@@ -67,6 +67,15 @@ def refused_by_the_world():
 )
 def test_only_an_error_of_the_sensors_own_code_is_its_mistake(function, mistake):
     assert raised(function).mistake is mistake
+
+
+def test_a_function_that_asks_for_another_call_gets_it_when_it_says():
+    def asking():
+        raise Retry(after=30, reason="not yet")
+
+    conclusion = raised(asking)
+
+    assert (conclusion.outcome, conclusion.retry_after, conclusion.reason) == ("failed", 30, "not yet")
 
 
 def test_leaving_the_process_is_a_failure_like_any_other():

@@ -124,6 +124,7 @@ def test_an_event_is_made_by_hand_with_dagsters_arguments():
     assert event.event_specific_data.first_step_failure_event == "the step"
     assert event.job_failure_data is event.pipeline_failure_data is data
     assert (event.is_run_failure, event.is_job_event, event.is_step_event) == (True, True, False)
+    assert (event.is_job_failure, event.pipeline_name) == (True, "etl")
 
 
 def test_a_steps_event_knows_its_node_and_its_tags():

@@ -76,8 +76,6 @@ def spoken(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-    for (unit, size), (smaller, part) in pairwise(units):
-        if seconds >= size:
-            rest = int(seconds % size // part)
-            return f"{int(seconds // size)} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{seconds:.0f} s"
+    (unit, size), (smaller, part) = next(pair for pair in pairwise(units) if seconds >= pair[0][1])
+    rest = int(seconds % size // part)
+    return f"{int(seconds // size)} {unit}" + (f" {rest} {smaller}" if rest else "")
