@@ -135,7 +135,7 @@ def test_transactions_statements_poolers_and_launchers_are_named() -> None:
         "takes 8 s and more for a statement of daemon abc (process 12)",
         "do not reach web:7",
         "5 requests for 'dagster' wait, the oldest for 40 s: no launcher takes them",
-        "start `runbell launch dagster`",
+        "such as `runbell launch dagster`",
         "1 request for 'sql' waits, the oldest for 40 s: launchers hold 8 and take no more",
     ):
         assert words in said

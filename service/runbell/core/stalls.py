@@ -153,7 +153,7 @@ def _of_queue(queue: RequestQueue) -> Stall:
         Cause.NOT_CLAIMED,
         queue.target,
         f"{waits}, the oldest for {_seconds(queue.oldest_seconds)}: no launcher takes them",
-        f"start `runbell launch {queue.target}`; if it runs, look into its log",
+        f"start what launches for {queue.target!r}, such as `runbell launch dagster`; if it runs, look into its log",
     )
 
 
