@@ -1,5 +1,6 @@
 """Gives each test a database of its own on one server per session."""
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,8 @@ FOLDER = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Whoever started the tests may have it ignored (nohup); `serve` would inherit that, and not reload.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The main process makes the folder and outlives the workers; which of them starts the server, if any, is open.
     given = getattr(config, "workerinput", {}).get("postgres_folder")
     if given is None:

@@ -178,7 +178,8 @@ class Fleet:
     def dismiss(self, worker: Worker, grace_seconds: float) -> None:
         """Tell it to drain and end; when it does not, it is ended."""
         worker.leaving = True
-        worker.channel.send(Stop(grace_seconds))
+        # It waits longer than we do: what does not end is judged here, and not left to be called again by the next.
+        worker.channel.send(Stop(grace_seconds + 2 * END_SECONDS))
         self._tasks.start_soon(self._end_later, worker, grace_seconds + END_SECONDS)
 
     async def _end_later(self, worker: Worker, seconds: float) -> None:
