@@ -30,7 +30,7 @@ COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, NULL) AS kind
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relnamespace = 'runbell'::regnamespace AND c.relkind = 'r' AND a.attgenerated = '' AND a.attidentity <> 'a'
-    AND c.relname NOT IN ('alembic_version', 'cluster')
+    AND c.relname NOT IN ('alembic_version', 'cluster', 'retention')
 """
 # Functions that wait on purpose, as long as they are told to.
 WAITING = {"watch_daemon"}
@@ -131,6 +131,7 @@ LIKELY = {
     "run_requests": {"sensor_name": "look", "state": "pending"},
     "sensors": {"state": "declared", "filter": '{"statuses": ["SUCCESS"]}', "last_event_id": None},
     "daemons": {"role": "active"},
+    "run_keys": {"policy": "forever"},
 }
 # Rows of a daemon that lives, and sources that are looked at for ever, would make this a test of something else.
 ALWAYS = {"daemons": {"role": "leaving"}, "sensors": {"lease_holder": None}}
