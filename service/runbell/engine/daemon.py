@@ -41,6 +41,9 @@ from runbell.store.server import OneServer
 log = structlog.get_logger()
 # Reader, committer, tenure, and what contexts are asked; more would only wait for one another on a busy server.
 POOL_SIZE = 6
+# Planning a read for its own arguments takes 0.7 ms each time, longer than reading, and gives the same plan:
+# tests/store/test_plans.py looks at both.
+PLANS = "force_generic_plan"
 # Between attempts to reach a lost database: recovered within a second of its return.
 FIRST_BACKOFF_SECONDS = 0.05
 LONGEST_BACKOFF_SECONDS = 0.8
@@ -223,7 +226,8 @@ class Daemon:
         identity = self._deployment.identity
         suffix = identity.session_suffix
         server = OneServer()
-        pool = await connect_pool(url, role=f"daemon {suffix}", size=POOL_SIZE, greet=server.identify_server)
+        role, greet = f"daemon {suffix}", server.identify_server
+        pool = await connect_pool(url, role=role, size=POOL_SIZE, greet=greet, plan_cache_mode=PLANS)
         stack.callback(pool.terminate)
         await trust_places(url, pool, role=f"rebase {suffix}")
         listener = Listener(listen_url, identity, self._membership.told, pool, server.identify_server)
