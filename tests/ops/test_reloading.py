@@ -109,3 +109,32 @@ async def test_a_changed_file_is_enough(served: Serving, tmp_path: Path, connect
     await record(connection, "r1")
     await until(lambda: requested_keys(connection), ["new r1"].__eq__)
     assert served.end() == 0
+
+
+ONCE = """
+import pathlib
+if pathlib.Path("loaded").exists():
+    raise ValueError("only once")
+pathlib.Path("loaded").touch()
+"""
+
+
+@pytest.mark.parametrize("served", [("--workers", "2")], indirect=True)
+async def test_a_set_that_not_all_workers_can_load_is_taken_by_none(
+    served: Serving, tmp_path: Path, connection: Session
+) -> None:
+    (tmp_path / "sensors.py").write_text(NEW + ONCE)
+    served.process.send_signal(signal.SIGHUP)
+    (failed,) = await logged(served, "sensors_reload_failed")
+    for number in range(10):
+        await record(connection, f"r{number}")
+    await until(lambda: requested_keys(connection), lambda keys: len(keys) == 10)
+
+    assert "only once" in failed["error"]
+    assert all(key.startswith("old ") for key in await requested_keys(connection))
+    # The next one is not told that it has failed when the one that could load it ends.
+    (tmp_path / "sensors.py").write_text(NEW)
+    served.process.send_signal(signal.SIGHUP)
+    await logged(served, "sensors_reloaded")
+    assert served.end() == 0
+    assert len(served.events("sensors_reload_failed")) == 1

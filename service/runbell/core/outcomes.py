@@ -45,7 +45,7 @@ def conclude(
         ('skipped', 'enough')
     """
     try:
-        if returned is None or _is_reaction(returned):
+        if returned is None or (type(returned) is not RunRequest and _is_reaction(returned)):
             return Conclusion("acted")
         requests, reasons = _parts(returned, max_requests)
         if requests and reasons:

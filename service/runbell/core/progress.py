@@ -99,6 +99,7 @@ class Progress:
         place: as it stands in the database.
         ahead: up to where a sensor that reads by itself has been handed events.
         head: the tail's place, for a sensor that has joined it.
+        pending, passed: how many evaluations the place has not passed yet, and how many it has.
     """
 
     sensor_name: str
@@ -107,6 +108,7 @@ class Progress:
     ahead: Place
     head: Head | None = None
     pending: int = 0
+    passed: int = 0
     _pages: deque[Page] = field(default_factory=deque)
     _settled: int = 0
     _rows: list[Evaluation] = field(default_factory=list)
@@ -198,6 +200,7 @@ class Progress:
 
     def _drop(self, count: int) -> None:
         self.pending -= count
+        self.passed += count
         self._settled += count
         while self._pages and self._settled >= len(self._pages[0].evaluations):
             self._settled -= len(self._pages.popleft().evaluations)

@@ -74,11 +74,18 @@ async def _call_with_resources(
     arguments = (context,) if sensor.takes_context else ()
 
     async def in_thread(function: Callable[[], Any]) -> Any:
+        # A call of its own: a set-up that never ends leaves a thread behind as any function does.
+        own = Call(given.sensor_name, given.evaluation, given.mark)
+
         def run() -> Any:
-            with calls.markers.in_thread(given.mark):
+            with calls.in_thread(own):
                 return function()
 
-        return await to_thread.run_sync(run, abandon_on_cancel=True, limiter=threads)
+        before = calls.begin()
+        try:
+            return await to_thread.run_sync(run, abandon_on_cancel=True, limiter=threads)
+        finally:
+            calls.end(own, before)
 
     before = calls.begin()
     try:

@@ -172,14 +172,15 @@ class Committer:
         progress = self._progress_of(settlement)
         if progress is not None:
             progress.settled(settlement)
-        finished = list(settlement.finished)
-        self._reporter.measures.committed(settlement.sensor_name, finished)
-        for evaluation in finished:
+        committed: list[Evaluation] = []
+        for evaluation in settlement.finished:
             key = (settlement.sensor_name, evaluation.event.event_id, evaluation.replay)
             self._retries.scheduled(settlement.sensor_name, evaluation)
             if evaluation.recorded and key not in settled.rows:
                 continue
+            committed.append(evaluation)
             self._reporter.settled(settlement.sensor_name, evaluation, settled.requests.get(key, ()))
+        self._reporter.measures.committed(settlement.sensor_name, committed)
 
     def _queue_again(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:

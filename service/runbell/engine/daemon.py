@@ -245,7 +245,7 @@ class Daemon:
             watcher = Watcher(listen_url, suffix, self._membership.told.ring)
         else:
             self._say_polling()
-        sessions = await Sessions.taken_from(pool)
+        sessions = await Sessions.taken_from(pool, partial(connect, url, role=f"stalls {suffix}"))
         sweeper = Sweeper(pool, self._membership, self._options.retention)
         reporter = Reporter(self._measures)
         return Service(self._deployment, self._membership, sessions, listener, sleep, watcher, reporter, sweeper)

@@ -8,7 +8,7 @@ from time import monotonic
 import anyio
 import structlog
 
-from runbell.core.errors import StatementAbortedError
+from runbell.core.errors import RunbellError, StatementAbortedError, StoreUnavailableError
 from runbell.core.leases import Role
 from runbell.core.retention import KINDS, Kind, Retention, pause_after
 from runbell.engine.membership import Membership
@@ -21,6 +21,7 @@ FIRST_SECONDS = 60.0
 EVERY_SECONDS = 600.0
 # After a statement that the server gave up.
 BACKOFF_SECONDS = 5.0
+MOST_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -48,13 +49,25 @@ class Sweeper:
         """Sweep for ever; ends only with the term."""
         await anyio.sleep(FIRST_SECONDS)
         while True:
-            if self._membership.role is Role.ACTIVE and await claim_retention(self._session, EVERY_SECONDS - 1):
-                removed = await sweep_all(self._session, self._retention)
-                for sensor, events in sorted(removed.lost.items()):
-                    log.warning("events_expired", sensor=sensor, events=events)
-                if any(removed.rows.values()):
-                    log.info("old_rows_removed", **removed.rows)
+            if self._membership.role is Role.ACTIVE:
+                await self._sweep()
             await anyio.sleep(EVERY_SECONDS)
+
+    async def _sweep(self) -> None:
+        try:
+            if not await claim_retention(self._session, EVERY_SECONDS - 1):
+                return
+            removed = await sweep_all(self._session, self._retention)
+        except RunbellError as error:
+            if isinstance(error, StoreUnavailableError) and not isinstance(error, StatementAbortedError):
+                raise
+            # What is old can wait; answering cannot.
+            log.error("sweep_failed", error=str(error))
+            return
+        for sensor, events in sorted(removed.lost.items()):
+            log.warning("events_expired", sensor=sensor, events=events)
+        if any(removed.rows.values()):
+            log.info("old_rows_removed", **removed.rows)
 
 
 async def sweep_all(
@@ -70,15 +83,21 @@ async def sweep_all(
     """
     removed = Removed()
     for kind in KINDS:
-        after = None
+        after, tries = None, 0
         while True:
             began = monotonic()
             try:
                 swept = await sweep(session, kind, retention, after)
             except StatementAbortedError as error:
+                tries += 1
+                if tries == MOST_TRIES:
+                    # The others are not to wait for a page that never ends in time.
+                    log.error("sweep_failed", kind=kind, error=str(error))
+                    break
                 log.warning("sweep_repeated", kind=kind, error=str(error))
                 await pause(BACKOFF_SECONDS)
                 continue
+            tries = 0
             removed.rows[kind] += swept.removed
             removed.lost.update(swept.lost)
             after = swept.after

@@ -51,10 +51,8 @@ class Rolling:
         self.fleet.start("arriving")
 
     def begun(self, worker: Worker) -> None:
-        """A new worker is ready: it takes its share from now on."""
-        worker.role = "active"
+        """A new worker is ready. None takes anything before all are: when one cannot begin, the old set stays whole."""
         self._new.append(worker)
-        worker.channel.send(Promote((), sorted(self.fleet.isolation.apart)))
         if len(self._new) < self.active:
             self.fleet.start("arriving")
         else:
@@ -64,6 +62,11 @@ class Rolling:
         """A new worker could not begin, or was ended before it had: the old ones go on."""
         reason = worker.failed.sentence if worker.failed else worker.ended_how()
         log.error("sensors_reload_failed", error=reason.removeprefix("runbell: "))
+        for one in self._new:
+            if one in self.fleet.workers and not one.leaving:
+                # Its end is no failure of the next roll.
+                one.role = "standby"
+                self.fleet.dismiss(one, DRAIN_SECONDS)
         self._end()
 
     def _finish(self) -> None:
@@ -72,6 +75,9 @@ class Rolling:
         if now is None or before is None:
             return
         self.known = now
+        for worker in self._new:
+            worker.role = "active"
+            worker.channel.send(Promote((), sorted(self.fleet.isolation.apart)))
         gone = self.fleet.isolation.apart - set(now.sensors)
         for name in gone:
             self.fleet.isolation.returned(name)

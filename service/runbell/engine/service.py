@@ -60,6 +60,7 @@ class Service:
     ) -> None:
         self._deployment = deployment
         self._membership = membership
+        self._sessions = sessions
         self._pool = pool = sessions.pool
         self._listener = listener
         self._sleep = sleep
@@ -128,7 +129,7 @@ class Service:
         for task in (self._committer.run, self._reporter.run, self._write_lazy_places):
             self._tasks.start_soon(task)
         self._tasks.start_soon(self._tenure.run, self._retries)
-        self._tasks.start_soon(StallWatch(self._pool, self._term).run)
+        self._tasks.start_soon(StallWatch(self._sessions.another, self._term).run)
         if self._watcher is not None:
             self._tasks.start_soon(self._watcher.run)
         readers.start_soon(self._tail.run)

@@ -1,5 +1,6 @@
 """The sessions of one term: a pool for what comes now and then, and one each for who uses the database all the time."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,14 +18,16 @@ class Sessions:
         pool: for all others.
         reading: the tail's.
         settling: the committer's.
+        another: opens one more, in whatever event loop it is called.
     """
 
     pool: Pool
     reading: Connection
     settling: Connection
+    another: Callable[[], Awaitable[Connection]]
 
     @classmethod
-    async def taken_from(cls, pool: Pool) -> Self:
+    async def taken_from(cls, pool: Pool, another: Callable[[], Awaitable[Connection]]) -> Self:
         """Taken for good: they end with the pool."""
         with translated():
-            return cls(pool, await pool.acquire(), await pool.acquire())
+            return cls(pool, await pool.acquire(), await pool.acquire(), another)
