@@ -126,6 +126,8 @@ async def test_a_set_that_not_all_workers_can_load_is_taken_by_none(
     (tmp_path / "sensors.py").write_text(NEW + ONCE)
     served.process.send_signal(signal.SIGHUP)
     (failed,) = await logged(served, "sensors_reload_failed")
+    roles = "SELECT string_agg(role, ' ' ORDER BY role) FROM runbell.daemons"
+    await until(lambda: connection.fetchval(roles), "active active standby".__eq__)
     for number in range(10):
         await record(connection, f"r{number}")
     await until(lambda: requested_keys(connection), lambda keys: len(keys) == 10)
