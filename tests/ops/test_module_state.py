@@ -1,4 +1,4 @@
-"""What a sensors module keeps in its globals stays there: a sensor is evaluated in one process while its lease stays."""
+"""What a sensors module keeps in its globals stays: a sensor is evaluated in one process while its lease stays."""
 
 from pathlib import Path
 from typing import TypeAlias
