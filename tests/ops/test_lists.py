@@ -213,6 +213,10 @@ async def test_status_is_exactly_what_the_contract_says(database_url: str, conne
         "INSERT INTO runbell.daemons (daemon_id, lock_key, module, offer, hostname, pid)"
         " VALUES (gen_random_uuid(), 1, 'sensors', 'x', 'here', 42)"
     )
+    await deploy(connection, "sibling")
+    await connection.execute(
+        "UPDATE runbell.sensors SET deployed_by = (SELECT daemon_id FROM runbell.daemons) WHERE sensor_name = 'sibling'"
+    )
 
     found = await answer(database_url, "status")
 
@@ -228,7 +232,18 @@ async def test_status_is_exactly_what_the_contract_says(database_url: str, conne
             "dead": 1,
             "last_outcome": "acted",
             "last_evaluated_at": None,
-        }
+        },
+        {
+            "sensor_name": "sibling",
+            "state": "declared",
+            "orphaned": False,
+            "lag_seconds": 0.0,
+            "lag_events": 0,
+            "retrying": 0,
+            "dead": 0,
+            "last_outcome": None,
+            "last_evaluated_at": None,
+        },
     ]
     assert found["requests"] == {"pending": 1, "claimed": 0, "launched": 1, "failed": 0, "canceled": 0}
     assert [(daemon["hostname"], daemon["pid"]) for daemon in found["daemons"]] == [("here", 42)]

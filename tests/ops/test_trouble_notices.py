@@ -143,6 +143,7 @@ async def test_one_that_nobody_evaluates_is_told_of_when_that_has_lasted(databas
 async def test_one_whose_module_has_gone_on_without_it_is_told_of(database_url, connection, box):
     await deploy(connection)
     await connection.execute("UPDATE runbell.sensors SET deployed_by = gen_random_uuid()")
+    await deploy(connection, "sibling")
     async with telling(database_url, box, after=0.2):
         await until(lambda: told(connection), (1).__eq__)
 

@@ -7,6 +7,7 @@ import pytest
 
 from runbell.core.filters import Filter
 from runbell.core.retention import KINDS, Retention
+from runbell.store.overview import list_sensors, read_sensor_states
 from runbell.store.retention import find_holding_sensors, measure_tables, sweep
 from support.daemons import record
 
@@ -136,17 +137,44 @@ async def test_what_stands_in_evaluations_stays(connection, place, old):
     assert await left(connection) == []
 
 
+async def join(session, *deployed):
+    """A daemon of the module that lives and has deployed these sensors of it."""
+    daemon_id = await session.fetchval(
+        "INSERT INTO runbell.daemons (daemon_id, module, offer, hostname, pid) "
+        "VALUES (gen_random_uuid(), 'a_module', '', 'h', 1) RETURNING daemon_id"
+    )
+    await session.execute(
+        "UPDATE runbell.sensors SET deployed_by = $1 WHERE sensor_name = ANY ($2::text[])", daemon_id, deployed
+    )
+
+
 async def test_an_orphaned_sensor_holds_nothing(connection, place, old):
     await place.add("gone", module="a_module")
     await old("unseen")
-    await connection.execute(
-        "INSERT INTO runbell.daemons (daemon_id, module, offer, hostname, pid) "
-        "VALUES (gen_random_uuid(), 'a_module', '', 'h', 1)"
-    )
+    await place.add("kept", module="a_module")
+    await join(connection, "kept")
 
+    assert [row.sensor_name for row in await read_sensor_states(connection) if row.orphaned] == ["gone"]
+    assert await find_holding_sensors(connection, 1.0) == []
     await remove(connection)
 
     assert await left(connection) == []
+
+
+async def test_a_peer_that_lives_on_when_the_deployer_dies_lets_nothing_go(connection, place, old):
+    await place.add("a", module="a_module")
+    await place.add("b", module="a_module")
+    await connection.execute("UPDATE runbell.sensors SET deployed_by = gen_random_uuid()")
+    await old("unseen")
+    # It has yet to deploy what its peer had.
+    await join(connection)
+
+    assert [row.sensor_name for row in await read_sensor_states(connection) if row.orphaned] == []
+    assert [row.cells["orphaned"] for row in await list_sensors(connection, None)] == [False, False]
+    assert len(await find_holding_sensors(connection, 1.0)) == 2
+    await remove(connection)
+
+    assert await left(connection) == ["unseen"]
 
 
 async def test_a_stopped_sensor_holds_until_its_age_and_then_loses_what_it_asked_for(connection, place, old):

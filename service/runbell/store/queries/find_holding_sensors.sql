@@ -23,6 +23,7 @@ WITH holding AS (
             OR NOT EXISTS (
                 SELECT FROM runbell.daemons AS d
                 WHERE d.module = s.module AND d.code_location IS NOT DISTINCT FROM s.code_location
+                    AND EXISTS (SELECT FROM runbell.sensors AS o WHERE o.deployed_by = d.daemon_id)
             )
         )
         AND e.recorded_at < now() - make_interval(secs => $1::float8)

@@ -1,5 +1,5 @@
 -- Sensors by name, each with its state, what that comes to, and its evaluations that wait; `document` is the row as JSON.
--- Orphaned: its module is deployed by a live daemon, without it.
+-- Orphaned, as runbell.is_orphaned: a live daemon has deployed its module, without it.
 -- $1 row_limit integer  null: all
 WITH waiting AS (
     SELECT
@@ -19,6 +19,7 @@ listed AS (
             AND EXISTS (
                 SELECT FROM runbell.daemons AS d
                 WHERE d.module = s.module AND d.code_location IS NOT DISTINCT FROM s.code_location
+                    AND EXISTS (SELECT FROM runbell.sensors AS o WHERE o.deployed_by = d.daemon_id)
             ) AS orphaned,
         s.apart,
         coalesce(w.retrying, 0) AS retrying,

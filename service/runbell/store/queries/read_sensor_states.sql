@@ -1,5 +1,6 @@
 -- What is known of each sensor: state, place, filters, who holds it, what waits, what came last.
--- Orphaned: its module is deployed by a live daemon, without it. Owned: a daemon that counts as live holds its lease.
+-- Orphaned, as runbell.is_orphaned: a live daemon has deployed its module, without it.
+-- Owned: a daemon that counts as live holds its lease.
 WITH waiting AS (
     SELECT
         v.sensor_name,
@@ -19,6 +20,7 @@ SELECT
         AND EXISTS (
             SELECT FROM runbell.daemons AS d
             WHERE d.module = s.module AND d.code_location IS NOT DISTINCT FROM s.code_location
+                AND EXISTS (SELECT FROM runbell.sensors AS o WHERE o.deployed_by = d.daemon_id)
         ) AS orphaned,
     s.filter::text AS filter,
     s.former_filter::text AS former_filter,
