@@ -16,8 +16,22 @@ SELECT
         WHEN v.due_at < clock_timestamp() THEN 0::float8
         ELSE extract(epoch FROM v.due_at - clock_timestamp())::float8
     END AS due_in
-FROM runbell.evaluations AS v
-WHERE v.sensor_name = ANY ($1::text[])
-    AND v.state = CASE WHEN $2::boolean THEN 'running' ELSE 'retry' END
+FROM (
+    -- A branch for each state: planned once for all arguments, only a constant lets the index of the retries be used.
+    (
+        SELECT r.*
+        FROM runbell.evaluations AS r
+        WHERE NOT $2::boolean AND r.state = 'retry' AND r.sensor_name = ANY ($1::text[])
+        ORDER BY r.due_at, r.event_id
+        LIMIT $3::bigint
+    )
+    UNION ALL
+    (
+        SELECT l.*
+        FROM runbell.evaluations AS l
+        WHERE $2::boolean AND l.state = 'running' AND l.sensor_name = ANY ($1::text[])
+        ORDER BY l.due_at, l.event_id
+        LIMIT $3::bigint
+    )
+) AS v
 ORDER BY v.due_at, v.event_id
-LIMIT $3

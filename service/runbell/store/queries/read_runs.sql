@@ -34,10 +34,17 @@ FROM (
             WHEN 'end_time' THEN r.ended_at
             ELSE r.created_at
         END AS moment
-    FROM runbell.runs AS r
-    WHERE r.source = $1::text
-        AND ($2::text[] IS NULL OR r.run_id = ANY ($2::text[]))
-        AND ($3::text IS NULL OR r.job_name = $3::text)
+    FROM (
+        -- A branch for each: planned once for all arguments, an OR would read all runs of the source for a single one.
+        SELECT a.*
+        FROM runbell.runs AS a
+        WHERE $2::text[] IS NULL AND a.source = $1::text
+        UNION ALL
+        SELECT g.*
+        FROM runbell.runs AS g
+        WHERE g.source = $1::text AND g.run_id = ANY ($2::text[])
+    ) AS r
+    WHERE ($3::text IS NULL OR r.job_name = $3::text)
         AND ($4::text[] IS NULL OR r.status = ANY ($4::text[]))
         AND ($6::float8 IS NULL OR r.updated_at > to_timestamp($6::float8))
         AND ($7::float8 IS NULL OR r.updated_at < to_timestamp($7::float8))
