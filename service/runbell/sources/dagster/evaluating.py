@@ -16,6 +16,7 @@ from dagster import (
     AddDynamicPartitionsRequest,
     DagsterInstance,
     DagsterRun,
+    DeleteDynamicPartitionsRequest,
     RepositoryDefinition,
     ResourceDefinition,
     RunStatusSensorContext,
@@ -23,6 +24,7 @@ from dagster import (
 )
 
 from runbell.core.contexts import RunStatusSensorContext as Context
+from runbell.core.rehearsal import kept_back
 from runbell.core.requests import SensorResult
 from runbell.sources.dagster.instance import SHARED
 from runbell.sources.dagster.runs import change_of, run_of
@@ -118,14 +120,25 @@ def _translated(item: Any, instance: DagsterInstance) -> Any:
     if kind != "SensorResult" or item.cursor is not None:
         return item
     for request in item.dynamic_partitions_requests or ():
-        if isinstance(request, AddDynamicPartitionsRequest):
-            instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-        else:
-            for key in request.partition_keys:
-                instance.delete_dynamic_partition(request.partitions_def_name, key)
+        _change_partitions(request, instance)
     for event in item.asset_events or ():
-        instance.report_runless_asset_event(event)
+        if not kept_back("Dagster", f"report {type(event).__name__} of {event.asset_key.to_user_string()}"):
+            instance.report_runless_asset_event(event)
     return SensorResult(run_requests=item.run_requests, skip_reason=item.skip_reason)
+
+
+def _change_partitions(
+    request: AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest, instance: DagsterInstance
+) -> None:
+    name, keys = request.partitions_def_name, request.partition_keys
+    adds = isinstance(request, AddDynamicPartitionsRequest)
+    if kept_back("Dagster", f"{'add' if adds else 'delete'} partitions of {name}: {', '.join(keys)}"):
+        return
+    if adds:
+        instance.add_dynamic_partitions(name, keys)
+        return
+    for key in keys:
+        instance.delete_dynamic_partition(name, key)
 
 
 def _resources_of(
