@@ -10,11 +10,10 @@ from typing import Any
 
 from runbell.alerts.cutting import cut, one_line
 from runbell.alerts.refusals import NotifyError
+from runbell.alerts.secret import hidden
 
 # A URL may contain commas: only what begins another one parts them.
 BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9+.-]+://)|\s+")
-# Shorter parts of a URL are words like `token` and `POST`, and hiding those would hide the message.
-SECRET = re.compile(r"[^/:@?&=\s]{5,}")
 
 MOST_TITLE = 250
 
@@ -75,9 +74,7 @@ class Notifier:
             raise NotifyError(self._without_secrets("; ".join(said.lines)) or "it was not taken")
 
     def _without_secrets(self, text: str) -> str:
-        for part in sorted(set(SECRET.findall(self._url)), key=len, reverse=True):
-            text = text.replace(part, "***")
-        return " ".join(text.split())[:500]
+        return " ".join(hidden(text, self._url).split())[:500]
 
 
 def notifiers_of(urls: str) -> Iterator[Notifier]:

@@ -32,6 +32,7 @@ def post(url: str, payload: Mapping[str, Any], way: Way) -> str:
         NotifyError: it was not taken. The text may hold the address.
         Retry: it was not taken because there were too many; says when to try again.
     """
+    from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import Request
 
@@ -50,7 +51,7 @@ def post(url: str, payload: Mapping[str, Any], way: Way) -> str:
         if error.code in TOO_MANY:
             raise later(error.headers.get("Retry-After"), said) from None
         raise NotifyError(said) from None
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         raise NotifyError(f"it cannot be reached: {getattr(error, 'reason', None) or error}") from None
 
 

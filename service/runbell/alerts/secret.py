@@ -1,14 +1,19 @@
 """Values that stand in the environment or in a file, read when they are needed and shown nowhere."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from runbell.core.errors import SettingsError
 
 # Shorter ones are words like `ops`, and hiding those would hide the message.
 LEAST_HIDDEN = 5
+# What a URL is made of; each part of one may be the secret, and is said alone where somebody else parses the URL.
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+PART = re.compile(rf"[^/:@?&=#\s]{{{LEAST_HIDDEN},}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ def reveal(argument: str, given: Any) -> str:
     """
     value = given.get_value() if hasattr(given, "get_value") else given
     if isinstance(value, str) and value.strip():
-        return value
+        # What a shell or a mounted file leaves at the end belongs to no address and to no token.
+        return value.strip()
     if isinstance(given, SecretFile):
         raise SettingsError(f"{argument}: the file {given.path} cannot be read or is empty: put the value into it")
     variable = getattr(given, "env_var_name", None) or getattr(given, "name", None)
@@ -80,13 +86,23 @@ def reveal(argument: str, given: Any) -> str:
 
 
 def hidden(text: str, *secrets: str) -> str:
-    """The text with `***` in place of each of these secrets.
+    """The text with `***` in place of each of these secrets, and of each part of those that are URLs.
 
     Example:
         >>> hidden("no answer from https://hook/abcdef", "https://hook/abcdef")
         'no answer from ***'
+        >>> hidden("no such path: /v1/abcdef", "https://hook/v1/abcdef")
+        'no such path: /v1/***'
     """
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= LEAST_HIDDEN:
-            text = text.replace(secret, "***")
+    for secret in sorted(set().union(*map(_forms, secrets)), key=len, reverse=True):
+        text = text.replace(secret, "***")
     return text
+
+
+def _forms(secret: str) -> set[str]:
+    """What of a secret must not be seen: itself, its lines, its parts if it is a URL; each escaped and unescaped."""
+    parts = {secret, *secret.splitlines()}
+    if "://" in secret:
+        parts |= {part.strip(",") for part in PART.findall(SCHEME.sub(" ", secret))}
+    forms = parts | {form for part in parts for form in (unquote(part), quote(part, safe=""))}
+    return {form for form in forms if len(form) >= LEAST_HIDDEN}

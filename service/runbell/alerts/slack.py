@@ -1,5 +1,6 @@
 """Alerts in a channel of Slack, by its own package."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
@@ -42,12 +43,17 @@ class Slack:
             self._post(texts["channel"], texts["slack_token"], cut(text, MOST_TEXT), blocks[:MOST_BLOCKS])
 
     def _post(self, channel: str, token: str, text: str, blocks: Sequence[Any]) -> None:
+        from http.client import HTTPException
+
         try:
             from slack_sdk import WebClient
             from slack_sdk.errors import SlackApiError, SlackClientError
         except ImportError:
             raise SettingsError("slack_sdk is not installed: pip install 'runbell[notify]'") from None
-        client = WebClient(token, base_url=self.base_url, timeout=TIMEOUT_SECONDS)
+        # Its own lines may show the token; what went wrong is said by whoever calls.
+        silent = logging.getLogger("runbell.alerts.slack_sdk")
+        silent.disabled = True
+        client = WebClient(token, base_url=self.base_url, timeout=TIMEOUT_SECONDS, logger=silent)
         try:
             client.chat_postMessage(channel=channel, text=text, blocks=[_fitting(block) for block in blocks])
         except SlackApiError as error:
@@ -55,7 +61,7 @@ class Slack:
             if "Retry-After" in error.response.headers:
                 raise later(error.response.headers["Retry-After"], said) from None
             raise NotifyError(said) from None
-        except (SlackClientError, OSError) as error:
+        except (SlackClientError, HTTPException, OSError, ValueError) as error:
             raise NotifyError(f"Slack cannot be reached: {getattr(error, 'reason', None) or error}") from None
 
 
