@@ -7,8 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from runbell import DefinitionError, RetryPolicy, make_teams_on_run_failure_sensor
-from runbell.core.muting import Claim
+from runbell import DefinitionError, RetryPolicy, build_run_status_sensor_context, make_teams_on_run_failure_sensor
+from runbell.alerts.refusals import Later
+from runbell.core.muting import Claim, remembering
 from runbell.core.sensors import Sensor
 from runbell.store.alerts import claim_alert, settle_alert
 from runbell.testing import VirtualDaemon, evaluate
@@ -49,6 +50,24 @@ def test_the_next_of_a_job_is_muted_until_the_window_ends_and_then_counted(teams
     facts = teams.received[-1].document["attachments"][0]["content"]["body"][-1]["facts"]
     assert {"title": "Not told since the last alert", "value": "2"} in facts
     assert len(teams.received) == 3
+
+
+class Busy:
+    """A memory in which another evaluation is about to send."""
+
+    def claim(self, *_: object) -> Claim:
+        return Claim("busy", 0, 2.0)
+
+    def settle(self, *_: object, sent: bool) -> None:
+        raise AssertionError(sent)
+
+
+def test_another_that_is_sending_is_waited_for_no_shorter_than_the_retries_say(teams: Web) -> None:
+    context = build_run_status_sensor_context(status="FAILURE", sensor_name="tell")
+    with remembering(Busy()), pytest.raises(Later, match="another evaluation is sending an alert") as raised:
+        alert(teams)(context)
+
+    assert (raised.value.after, raised.value.at_least) == (2.0, True)
 
 
 def test_what_makes_two_alerts_one_can_be_said(teams: Web) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from runbell import make_slack_on_run_failure_sensor
 from runbell.alerts import EnvVar
 from runbell.core.sensors import Sensor
-from runbell.testing import Evaluated, evaluate
+from runbell.testing import Evaluated, VirtualDaemon, evaluate
 from support.channels import Answer, Posted, Web, web
 
 TOKEN = "xoxb-1234-hidden"
@@ -123,6 +124,16 @@ def test_slack_says_when_to_try_again(slack: Web) -> None:
 
     assert (evaluated.outcome, evaluated.retry_after) == ("failed", 30.0)
     assert evaluated.reason == "Slack does not take it: ratelimited"
+
+
+def test_a_slack_that_is_always_busy_for_a_second_is_outlasted(slack: Web) -> None:
+    slack.answer = lambda _: Answer(429, '{"ok": false, "error": "ratelimited"}', {"Retry-After": "1"})
+    daemon = VirtualDaemon(alert(slack))
+    daemon.record(status="FAILURE", job_name="load", run_id="7f3c")
+    daemon.finish()
+
+    waits = [round(later.at - earlier.at) for earlier, later in pairwise(daemon.calls)]
+    assert waits == [1, 4, 16, 64, 256, 1024, 3600, 3600, 3600]
 
 
 def test_a_slack_that_cannot_be_reached_is_a_failure() -> None:

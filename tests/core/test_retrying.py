@@ -86,6 +86,12 @@ def test_what_the_function_asks_for_wins_over_the_backoff_and_counts_as_a_call()
     assert next_call(conclusion=asked, calls=10) is None
 
 
+def test_a_wait_that_is_only_the_least_never_shortens_the_backoff():
+    asked = Conclusion("failed", retry_after=20.0, at_least=True)
+
+    assert [next_call(conclusion=asked, calls=calls) for calls in (1, 3, 4, 9)] == [20.0, 20.0, 64.0, 3600.0]
+
+
 def test_no_call_begins_after_the_greatest_age():
     policy = RetryPolicy(max_age_seconds=60)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Protocol
 
-from runbell.alerts.refusals import NotifyError
+from runbell.alerts.refusals import Later, NotifyError
 from runbell.alerts.secret import hidden, reveal
 from runbell.alerts.summary import Summary, lasted, summarize
 from runbell.core.arguments import Arguments
@@ -82,7 +82,7 @@ class Alert:
         asked = (context.sensor_name, key, context.idempotency_key, self.dedupe_seconds)
         claim = memory.claim(*asked)
         if claim.state == "busy":
-            raise Retry(max(claim.seconds, 1.0), f"another evaluation is sending an alert for {key}")
+            raise Later(max(claim.seconds, 1.0), f"another evaluation is sending an alert for {key}")
         if claim.state != "granted":
             return SkipReason(muted_because(key, claim))
         sent = False
@@ -232,4 +232,5 @@ def without_secrets(texts: Mapping[str, str]) -> Iterator[None]:
     except NotifyError as error:
         raise NotifyError(hidden(str(error), *texts.values())) from None
     except Retry as asked:
-        raise Retry(asked.after, hidden(str(asked.reason), *texts.values())) from None
+        kind = Later if asked.at_least else Retry
+        raise kind(asked.after, hidden(str(asked.reason), *texts.values())) from None

@@ -90,6 +90,7 @@ class Conclusion(msgspec.Struct, frozen=True):
         final: the failure can never succeed on another try.
         mistake: the failure is an error of the author's code that another try rarely mends.
         retry_after: seconds until the next call, where the function said so itself.
+        at_least: the next call may come later than that, if the sensor's policy waits longer.
     """
 
     outcome: str
@@ -99,3 +100,4 @@ class Conclusion(msgspec.Struct, frozen=True):
     final: bool = False
     mistake: bool = False
     retry_after: float | None = None
+    at_least: bool = False

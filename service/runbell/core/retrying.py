@@ -3,6 +3,7 @@
 import traceback
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from runbell.core.requests import Conclusion
 from runbell.core.text import shown, storable
@@ -70,6 +71,9 @@ class Retry(Exception):  # noqa: N818 - it is raised as an answer, and reads as 
         300.0
     """
 
+    # True: the policy's wait is kept where it is the longer one.
+    at_least: ClassVar[bool] = False
+
     def __init__(self, after: float | timedelta | None = None, reason: str | None = None) -> None:
         self.after = None if after is None else _seconds(after)
         self.reason = reason
@@ -106,7 +110,7 @@ def conclude_asked(error: BaseException) -> Conclusion | None:
     reason = _reason(error)
     said = storable(f"{type(error).__name__}: {reason}")
     if isinstance(error, Retry):
-        return Conclusion("failed", reason=reason, error=said, retry_after=error.after)
+        return Conclusion("failed", reason=reason, error=said, retry_after=error.after, at_least=error.at_least)
     return Conclusion("failed", reason=reason, error=said, final=True)
 
 
@@ -142,8 +146,9 @@ def next_call_in(
         return None
     if policy.gives_up(calls, default_attempts, mistake=conclusion.mistake):
         return None
-    asked = conclusion.retry_after
-    wait = asked if asked is not None else policy.wait(calls, default_backoff, drawn)
+    wait, asked = policy.wait(calls, default_backoff, drawn), conclusion.retry_after
+    if asked is not None:
+        wait = max(wait, asked) if conclusion.at_least else asked
     if policy.max_age_seconds is not None and age_seconds + wait > policy.max_age_seconds:
         return None
     return wait
