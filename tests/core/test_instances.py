@@ -78,6 +78,8 @@ def test_a_question_keeps_what_was_asked():
         ({"filters": RunsFilter(exclude_subruns=True)}, NotHereError, "exclude_subruns"),
         ({"filters": RunsFilter(tags={"a": [float("nan")]})}, RunbellError, "RunsFilter.tags=.* NaN|nan"),
         ({"filters": RunsFilter(updated_after=5)}, RunbellError, r"updated_after=5\) is no datetime"),
+        ({"filters": RunsFilter(run_ids=[])}, RunbellError, r"run_ids=\[\]\) names no run: ask only where"),
+        ({"filters": SimpleNamespace(run_ids=())}, RunbellError, r"run_ids=\(\)\) names no run"),
         ({"limit": -1}, RunbellError, "limit=-1 is not a number from 0 to 10000"),
     ],
 )

@@ -23,7 +23,7 @@ class RunsFilter:
     """Which runs are asked for; what is left out does not matter.
 
     Args:
-        run_ids: one of these.
+        run_ids: one of these; an empty list is refused, as by Dagster: it would ask for every run.
         job_name: of this job.
         statuses: in one of these.
         tags: with all of these; where a value is a list, with one of its values.
@@ -119,11 +119,16 @@ def read_query(
         raise RunbellError(
             f"order_by={shown(order_by)} is none of {', '.join(ORDERS)}: leave it out to order by creation"
         )
+    run_ids = getattr(filters, "run_ids", None)
+    if run_ids is not None and not run_ids:
+        raise RunbellError(
+            f"RunsFilter(run_ids={shown(run_ids)}) names no run: ask only where there are ids, or leave it out for all"
+        )
     if limit is not None and not 0 <= limit <= MOST_RUNS:
         raise RunbellError(f"limit={shown(limit)} is not a number from 0 to {MOST_RUNS}")
     return RunsQuery(
         source=source,
-        run_ids=_listed(getattr(filters, "run_ids", None)),
+        run_ids=_listed(run_ids),
         job_name=getattr(filters, "job_name", None),
         statuses=_listed(_status(status) for status in getattr(filters, "statuses", None) or ()),
         tags=_tags(getattr(filters, "tags", None) or {}),
