@@ -1,7 +1,8 @@
 """What an alert says of a run unless somebody writes it himself: job, partition, step, error, how long it ran."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 from runbell.alerts.cutting import cut, one_line
@@ -11,19 +12,24 @@ MOST_STEPS = 5
 MOST_OF_AN_ERROR = 1500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """What is known of a run that somebody is told of.
 
     Attributes:
         title: one line.
-        facts: what else there is to say, each with its label.
         url: the run in its orchestrator's UI.
     """
 
     title: str
-    facts: tuple[tuple[str, str], ...]
     url: str | None = None
+    # Reads the failed steps: who has words of his own for them waits for no query.
+    find: Callable[[], Iterator[tuple[str, str]]] = field(repr=False)
+
+    @cached_property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What else there is to say, each with its label; found when somebody looks."""
+        return tuple(self.find())
 
     @property
     def text(self) -> str:
@@ -50,7 +56,7 @@ def summarize(context: Any, *, webserver_base_url: str | None = None, muted: int
     status = str(getattr(run.status, "value", run.status))
     return Summary(
         title=one_line(f"Job {run.job_name} {ENDINGS.get(status, f'is {status}')}", 200),
-        facts=tuple(_facts(context, run, failed=status == "FAILURE", muted=muted)),
+        find=partial(_facts, context, run, failed=status == "FAILURE", muted=muted),
         url=f"{webserver_base_url.rstrip('/')}/runs/{run.run_id}" if webserver_base_url else context.run_url,
     )
 
@@ -69,7 +75,7 @@ def _facts(context: Any, run: Any, *, failed: bool, muted: int) -> Iterator[tupl
 
 
 def _failure(context: Any) -> Iterator[tuple[str, str]]:
-    steps = context.get_step_failure_events()
+    steps = _failed_steps(context)
     if steps:
         names = [str(step.step_key) for step in steps]
         more = f" and {len(names) - MOST_STEPS} more" if len(names) > MOST_STEPS else ""
@@ -77,6 +83,16 @@ def _failure(context: Any) -> Iterator[tuple[str, str]]:
     error = next(filter(None, map(_error, [*steps, context.failure_event])), None) or context.failure_event.message
     if error:
         yield "Error", cut(error.strip(), MOST_OF_AN_ERROR)
+
+
+def _failed_steps(context: Any) -> Sequence[Any]:
+    try:
+        steps: Sequence[Any] = context.get_step_failure_events()
+    except Exception as error:  # noqa: BLE001 - of whatever database or orchestrator knows them
+        # An outage of what knows the steps is no reason to tell nobody that the run failed.
+        context.log.warning("the failed steps cannot be read: %s: %s", type(error).__name__, error)
+        return []
+    return steps
 
 
 def _error(event: Any) -> str | None:
