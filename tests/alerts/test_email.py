@@ -1,5 +1,6 @@
 """Alerts by mail: real SMTP, with and without TLS."""
 
+from email.utils import localtime, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,15 @@ def test_each_try_for_one_failure_has_the_same_message_id() -> None:
 
     first, again, other = (mail["Message-ID"] for _, mail in office.received)
     assert first == again != other
+
+
+def test_it_says_when_it_was_sent() -> None:
+    before = localtime().replace(microsecond=0)
+    with post_office("PLAIN") as office:
+        evaluate(alert(office, "PLAIN", password=None))
+
+    ((_, mail),) = office.received
+    assert before <= parsedate_to_datetime(mail["Date"]) <= localtime()
 
 
 @pytest.mark.parametrize(

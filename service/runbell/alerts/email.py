@@ -46,6 +46,7 @@ class Email:
     def send(self, context: Any, summary: Summary, texts: Mapping[str, str]) -> None:
         """See `Channel.send`."""
         from email.message import EmailMessage
+        from email.utils import localtime
 
         to = [text for argument, text in texts.items() if argument.startswith("email_to[")]
         subject = one_line(self.subject_fn(context) if self.subject_fn else summary.title, MOST_SUBJECT)
@@ -56,6 +57,8 @@ class Email:
         message["From"] = texts["email_from"]
         message["To"] = ", ".join(to)
         message["Subject"] = subject
+        # A server need not add one, and mail without is taken for spam.
+        message["Date"] = localtime()
         # The same for each try: who gets it twice after all can tell.
         message["Message-ID"] = f"<{context.idempotency_key.rpartition('.')[2]}@runbell>"
         message.set_content(cut(body, MOST_BODY) + _link(summary.url), subtype="html")
