@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from runbell.core.errors import SettingsError
-from runbell.ops.dead_man import DeadMan, check_heartbeat_url
+from runbell.ops.dead_man import DeadMan, check_heartbeat_url, ping
 from support.daemons import until
 from support.postgres import free_port
 from support.serving import serving
@@ -22,7 +22,7 @@ class Switch:
     """What asked for which path, and what it is answered."""
 
     url: str = ""
-    status: int = 200
+    status: int | None = 200
     asked: list[str] = field(default_factory=list)
 
 
@@ -33,6 +33,9 @@ def switch() -> Iterator[Switch]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.asked.append(self.path)
+            if found.status is None:
+                self.wfile.write(f"no HTTP of {self.path}\r\n".encode())
+                return
             self.send_response(found.status)
             self.end_headers()
 
@@ -103,8 +106,26 @@ async def test_nobody_there_is_no_reason_to_end(monkeypatch):
     assert "a-secret-id" not in str(lines)
 
 
+async def test_what_answers_without_http_is_no_reason_to_end(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with switch() as found, capture_logs() as lines:
+        found.status = None
+        async with telling(found.url):
+            await until(lambda: asked(found), lambda paths: len(paths) >= 2)
+            await until(lambda: seen(lines), bool)
+
+    assert lines[0]["error"] == "BadStatusLine"
+    assert "a-secret-id" not in str(lines)
+
+
+def test_an_address_that_cannot_be_asked_is_not_shown():
+    assert ping("http://127.0.0.1:1/ping/a secret-id") == "InvalidURL"
+
+
 @pytest.mark.parametrize(
-    "url", ["", "hc.example.org/ping/hush", "ftp://hc.example.org/hush", "http:///hush", "file:///hush"]
+    "url",
+    ["", "hc.example.org/ping/hush", "ftp://hc.example.org/hush", "http:///hush", "file:///hush"]
+    + [f"http://hc.example.org/hu{char}hush" for char in " \t\n\x7f\u00a0\u2028"],
 )
 def test_what_is_no_address_is_refused_without_being_shown(url):
     with pytest.raises(SettingsError) as caught:
@@ -112,6 +133,10 @@ def test_what_is_no_address_is_refused_without_being_shown(url):
 
     assert "RUNBELL_HEARTBEAT_URL" in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_white_space_around_an_address_is_none_of_it():
+    assert check_heartbeat_url(" http://hc.example.org/ping/id\n") == "http://hc.example.org/ping/id"
 
 
 def test_a_daemon_that_serves_tells_it(database_url, tmp_path):

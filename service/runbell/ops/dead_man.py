@@ -4,6 +4,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import anyio
@@ -56,6 +57,9 @@ def ping(url: str) -> str | None:
             return f"it answered {error.code}"
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", "")) or type(error).__name__
+    except HTTPException as error:
+        # Its text may be the address, or whatever was sent in place of an answer.
+        return type(error).__name__
     return None
 
 
@@ -70,18 +74,19 @@ def shown(url: str) -> str:
 
 
 def check_heartbeat_url(url: str | None) -> str | None:
-    """The address, if it is one.
+    """The address without the white space around it, if it is one.
 
     Raises:
         SettingsError: it is none; none of it is shown.
     """
     if url is None:
         return None
+    url = url.strip()
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         known = False
-    if not known:
+    if not known or not url.isprintable() or " " in url:
         raise SettingsError("RUNBELL_HEARTBEAT_URL must be a URL such as https://hc.example.org/ping/some-id")
-    return url.strip()
+    return url

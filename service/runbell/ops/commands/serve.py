@@ -5,7 +5,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -77,8 +77,8 @@ serve.__signature__ = Signature(  # type: ignore[attr-defined]
 
 def _serve(settings: Settings, *, reload: bool) -> "Served":
     watched = watched_folder(settings.sensors) if reload else None
-    beside = Beside(notices_of(settings), console_of(settings), launcher_beside(settings), watched)
-    check_heartbeat_url(settings.heartbeat_url)
+    heartbeat_url = check_heartbeat_url(settings.heartbeat_url)
+    beside = Beside(notices_of(settings), console_of(settings), launcher_beside(settings), watched, heartbeat_url)
     stdout = logs.keep_stdout()
     logs.configure(settings.log_format, settings.log_level, stdout)
     for variable, meant in unknown_variables().items():
@@ -95,13 +95,14 @@ def _serve(settings: Settings, *, reload: bool) -> "Served":
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What runs beside the supervisor: who is told of trouble, the pages, the launcher of `--launch`, and what watches
-    the files of the sensors' module for `--reload`."""
+    """What runs beside the supervisor: who is told of trouble, the pages, the launcher of `--launch`, what watches
+    the files of the sensors' module for `--reload`, and the dead man's switch."""
 
     notices: Sequence[Notices | TroubleNotices]
     console: Console
     launcher: ServingLauncher | None
     watched: Path | None
+    heartbeat_url: str | None = field(repr=False)
 
 
 class Served:
@@ -118,6 +119,7 @@ class Served:
         self._settings = settings
         self._console = beside.console
         self._watched = beside.watched
+        self._heartbeat_url = beside.heartbeat_url
         self._listening = listening
         self._metrics = FleetMetrics()
         self._notices = beside.notices
@@ -166,9 +168,9 @@ class Served:
                 tasks.start_soon(http.run, self._listening)
             for notices in self._notices:
                 tasks.start_soon(notices.run)
-            if self._settings.heartbeat_url:
+            if self._heartbeat_url:
                 interval = self._settings.heartbeat_interval_seconds
-                alive = DeadMan(self._settings.heartbeat_url, interval, lambda: self._why_not_ready(stop) is None)
+                alive = DeadMan(self._heartbeat_url, interval, lambda: self._why_not_ready(stop) is None)
                 tasks.start_soon(alive.run)
             tasks.start_soon(self._stop_when_asked, stop)
             if self._watched:
