@@ -110,16 +110,47 @@ def test_those_that_fail_together_have_failed_once_and_the_wait_has_a_limit():
     assert (reach.room(8, in_flight=0), reach.wait(), reach.away) == (8, 0.0, False)
 
 
-def test_headers_are_lines_and_a_wrong_one_is_not_shown(tmp_path):
+def test_headers_are_lines(tmp_path):
     file = tmp_path / "headers"
     file.write_text("A: b\n\nDagster-Cloud-Api-Token: user:secret\n")
 
     assert read_headers(None, str(file)) == {"A": "b", "Dagster-Cloud-Api-Token": "user:secret"}
     assert read_headers(None, None) == {}
-    with pytest.raises(SettingsError, match="line 2 of RUNBELL_DAGSTER_HEADERS is no header") as found:
-        read_headers("A: b\nsecret", None)
-    assert "secret" not in str(found.value)
-    with pytest.raises(SettingsError, match="cannot be read"):
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "hush",
+        "Bearer hush:other",
+        ": hush",
+        "A(b): hush",
+        "N\u00e4me: hush",
+        "A: hush\x01",
+        "A: hush\x7f",
+        "A: h\u00fcsh hush",
+    ],
+)
+def test_what_is_no_header_is_named_by_where_it_stands_and_not_shown(tmp_path, line):
+    file = tmp_path / "headers"
+    file.write_text(f"A: b\n{line}\n", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match="line 2 of RUNBELL_DAGSTER_HEADERS is no header") as given:
+        read_headers(f"A: b\n{line}", None)
+    with pytest.raises(SettingsError, match=r"line 2 of RUNBELL_DAGSTER_HEADERS_FILE \('.*headers'\) is no") as in_file:
+        read_headers(None, str(file))
+    assert "hush" not in f"{given.value}{in_file.value}"
+
+
+def test_headers_come_from_one_place_that_can_be_read(tmp_path):
+    file = tmp_path / "headers"
+    file.write_bytes(b"A: hush\xff")
+
+    with pytest.raises(SettingsError, match="RUNBELL_DAGSTER_HEADERS and RUNBELL_DAGSTER_HEADERS_FILE are both given"):
+        read_headers("A: b", str(file))
+    with pytest.raises(SettingsError, match=r"cannot be read \(it is not text\)"):
+        read_headers(None, str(file))
+    with pytest.raises(SettingsError, match=r"cannot be read \(No such file or directory\)"):
         read_headers(None, str(tmp_path / "nowhere"))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,6 +15,7 @@ from runbell.launchers.options import LaunchOptions
 from runbell.ops.settings import Settings
 
 TARGETS = ("dagster", "simulated")
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def launch_options(target: str, settings: Settings) -> LaunchOptions:
@@ -84,24 +86,33 @@ async def _dagster(settings: Settings, options: LaunchOptions) -> AsyncIterator[
 def read_headers(given: str | None, path: str | None) -> dict[str, str]:
     """Headers as text, or in a file: each `Name: value` on a line of its own.
 
+    A name is a token of RFC 9110, section 5.6.2; a value is printable ASCII.
+
     Raises:
-        SettingsError: a line is none; it is not shown, since it may be half of a secret.
+        SettingsError: both are given, the file cannot be read, or a line is no header; none of it is shown, since it
+            may be half of a secret.
 
     Example:
         >>> read_headers("Dagster-Cloud-Api-Token: secret", None)
         {'Dagster-Cloud-Api-Token': 'secret'}
     """
-    text = given or ""
-    if path:
-        try:
-            text = Path(path).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"RUNBELL_DAGSTER_HEADERS_FILE is {path!r}, which cannot be read: {error}") from error
+    if given and path:
+        raise SettingsError("RUNBELL_DAGSTER_HEADERS and RUNBELL_DAGSTER_HEADERS_FILE are both given: keep one of them")
+    whence = f"RUNBELL_DAGSTER_HEADERS_FILE ({path!r})" if path else "RUNBELL_DAGSTER_HEADERS"
     headers = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        name, colon, value = line.partition(":")
-        if line.strip() and not (colon and name.strip().isascii() and value.isascii()):
-            raise SettingsError(f"line {number} of RUNBELL_DAGSTER_HEADERS is no header: each must be Name: value")
-        if line.strip():
-            headers[name.strip()] = value.strip()
+    for number, line in enumerate((_text_of(path) if path else given or "").splitlines(), start=1):
+        if not line.strip():
+            continue
+        name, colon, value = (part.strip() for part in line.partition(":"))
+        if not (colon and TOKEN.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise SettingsError(f"line {number} of {whence} is no header: each must be Name: value")
+        headers[name] = value
     return headers
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"RUNBELL_DAGSTER_HEADERS_FILE: {path!r} cannot be read ({reason})") from None
