@@ -4,12 +4,16 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import pytest
 
+from runbell.core.queue import QueuedRequest
 from runbell.launchers.dagster.graphql import Graphql, NoAnswerError
+from runbell.launchers.dagster.launched import LaunchedRuns
 from runbell.launchers.dagster.target import LaunchFailedError, launched_run
+from runbell.launchers.dagster.workspace import Workspace
 from runbell.launchers.targets import LaunchRefusedError, NotReadyError, OutcomeUnknownError, TargetAwayError
 from support.postgres import free_port
 
@@ -72,6 +76,41 @@ async def test_errors_of_graphql_are_said():
     async with webserver((400, said)) as (_, graphql):
         with pytest.raises(NoAnswerError, match="Cannot query field 'nope'"):
             await graphql.order("mutation")
+
+
+REQUEST = QueuedRequest(
+    request_id=7,
+    sensor_name="chain",
+    event_id=1,
+    target="dagster",
+    job_name="etl",
+    code_location=None,
+    run_key=None,
+    partition_key=None,
+    asset_selection=None,
+    run_config="{}",
+    tags="{}",
+    attempts=2,
+    requested_at="2026-01-01T00:00:00.000000Z",
+    age_seconds=0.0,
+)
+ERRORS = json.dumps({"data": None, "errors": [{"message": "it is confused"}]}).encode()
+
+
+async def test_a_dagster_that_cannot_say_which_runs_it_has_is_away():
+    async with webserver(*[(200, ERRORS)] * 2) as (_, graphql):
+        runs = LaunchedRuns(graphql)
+        for question in (runs.in_progress, partial(runs.find, REQUEST)):
+            with pytest.raises(TargetAwayError, match="which runs it has: it is confused"):
+                await question()
+
+
+@pytest.mark.parametrize("answer", [ERRORS, data({"__typename": "PythonError", "message": "it is confused"})])
+@pytest.mark.parametrize("before", [(), ((200, data({"__typename": "RepositoryConnection", "nodes": []})),)])
+async def test_a_dagster_that_cannot_say_which_jobs_it_has_is_away(answer, before):
+    async with webserver(*before, (200, answer)) as (_, graphql):
+        with pytest.raises(TargetAwayError, match="which jobs it has: it is confused"):
+            await Workspace(graphql).find("etl", location=None, nearest=None)
 
 
 @pytest.mark.parametrize("answer", [(401, b"who are you"), (404, b"<html>"), (200, b"<html>"), (302, b"")])

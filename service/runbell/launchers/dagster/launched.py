@@ -9,7 +9,7 @@ import structlog
 from runbell.core.errors import RunbellError
 from runbell.core.queue import QueuedRequest
 from runbell.launchers.dagster.execution import REQUESTED_AT_TAG, identity
-from runbell.launchers.dagster.graphql import Graphql
+from runbell.launchers.dagster.graphql import Graphql, NoAnswerError
 from runbell.launchers.targets import TargetAwayError
 
 RUNS = """query RunsOfRequest($tags: [ExecutionTag!]!) {
@@ -90,7 +90,11 @@ class LaunchedRuns:
         return sum(any(tag["key"] == REQUESTED_AT_TAG for tag in run["tags"]) for run in runs)
 
     async def _read(self, document: str, **variables: Any) -> Sequence[dict[str, Any]]:
-        answer = await self._graphql.ask(document, **variables)
+        try:
+            answer = await self._graphql.ask(document, **variables)
+        except NoAnswerError as error:
+            # No fault of the request that is looked for, and nothing that ends: the next question may be answered.
+            raise TargetAwayError(f"Dagster cannot say which runs it has: {error}") from error
         if answer["__typename"] != "Runs":
             raise TargetAwayError(f"Dagster cannot say which runs it has: {answer.get('message')}")
         results: Sequence[dict[str, Any]] = answer["results"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbell.core.errors import RunbellError
-from runbell.launchers.dagster.graphql import Graphql
+from runbell.launchers.dagster.graphql import Graphql, NoAnswerError
 from runbell.launchers.targets import LaunchRefusedError, NotReadyError, TargetAwayError
 
 REPOSITORIES = """query Repositories {
@@ -80,19 +80,26 @@ class Workspace:
         self._jobs = ()
 
     async def _read(self) -> tuple[Job, ...]:
-        answer = await self._graphql.ask(REPOSITORIES)
-        if answer["__typename"] != "RepositoryConnection":
-            raise TargetAwayError(f"Dagster cannot say which jobs it has: {answer.get('message')}")
+        answer = await self._ask(REPOSITORIES, "RepositoryConnection")
         return tuple(
             Job(node["location"]["name"], node["name"], job["name"]) for node in answer["nodes"] for job in node["jobs"]
         )
 
     async def _require_whole(self, location: str | None) -> None:
         """A job that nobody has seen may be in a location that cannot be loaded, or is being loaded."""
-        answer = await self._graphql.ask(LOCATIONS)
-        for entry in answer.get("locationEntries", ()):
+        answer = await self._ask(LOCATIONS, "Workspace")
+        for entry in answer["locationEntries"]:
             if location in {None, entry["name"]} and (why := _why_missing(entry)):
                 raise NotReadyError(f"Dagster has no code location {entry['name']!r} now: {why}")
+
+    async def _ask(self, document: str, wanted: str) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = await self._graphql.ask(document)
+        except NoAnswerError as error:
+            raise TargetAwayError(f"Dagster cannot say which jobs it has: {error}") from error
+        if answer["__typename"] != wanted:
+            raise TargetAwayError(f"Dagster cannot say which jobs it has: {answer.get('message')}")
+        return answer
 
 
 def chosen(jobs: Sequence[Job], name: str, *, location: str | None, nearest: str | None) -> list[Job]:
