@@ -22,11 +22,26 @@ async def run(url, *arguments):
 async def test_what_may_go_is_removed_and_counted(database_url, connection):
     await record(connection, "a")
 
-    assert json.loads(await run(database_url, "retention", "run", "--json")) == {
+    assert json.loads(await run(database_url, "retention", "run", "--yes", "--json")) == {
         "rows": {"events": 1, "requests": 0, "ticks": 0, "runs": 1},
         "lost": {},
     }
-    assert await run(database_url, "retention", "run") == "removed: 0 events, 0 requests, 0 ticks, 0 runs\n"
+    assert await run(database_url, "retention", "run", "--yes") == "removed: 0 events, 0 requests, 0 ticks, 0 runs\n"
+
+
+async def test_it_asks_with_the_ages_first_and_does_nothing_where_nobody_can_answer(database_url, connection):
+    await record(connection, "a")
+
+    settings = {"RUNBELL_DATABASE_URL": database_url, "RUNBELL_RETENTION_TICKS_DAYS": "3"}
+    done = await to_thread.run_sync(lambda: runbell("retention", "run", "--json", **settings))
+
+    assert (done.code, done.stdout) == (2, "")
+    assert (
+        "remove for ever what is older than it is kept: events and runs 30 days, requests 30 days, ticks 3 days,"
+        " events that only stopped sensors have not passed 90 days:"
+        " nothing was done, since there is no terminal to ask on"
+    ) in done.stderr
+    assert await connection.fetchval("SELECT count(*) FROM runbell.run_events") == 1
 
 
 async def test_it_shows_sizes_ages_and_who_holds_what(database_url, connection):

@@ -11,6 +11,7 @@ from runbell.core.retention import DAY_SECONDS, Retention
 from runbell.engine.retention import sweep_all
 from runbell.ops import logs
 from runbell.ops.asking import Url, UrlFile, ask
+from runbell.ops.confirming import confirmed
 from runbell.ops.daemon_options import retention_of
 from runbell.ops.failures import explained
 from runbell.ops.settings import read_settings
@@ -43,26 +44,40 @@ def show(*, as_json: Json = False, database_url: Url = None, database_url_file: 
             typer.echo(_json(kept, tables, holding))
             return
         show_list(tables, TABLE_COLUMNS, as_json=False, nothing="")
-        ages = (("events and runs", kept.events), ("requests", kept.requests), ("ticks", kept.ticks))
-        typer.echo("\nkept: " + ", ".join(f"{name} {_said(age)}" for name, age in ages))
+        typer.echo(f"\nkept: {_ages(kept)}")
         typer.echo(f"events that only stopped sensors have not passed: {_said(kept.held_age)}\n")
         show_list(holding, SENSOR_COLUMNS, as_json=False, nothing="no sensor holds older events")
 
 
 @retention.command("run")
-def run(*, as_json: Json = False, database_url: Url = None, database_url_file: UrlFile = None) -> None:
+def run(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
+) -> None:
     """Remove now what may go, at the pace of `serve`; beside it or without it."""
     with explained():
         settings = read_settings(database_url=database_url, database_url_file=database_url_file)
         # What is repeated is said beside the answer, which is all that stdout carries.
         logs.configure(settings.log_format, settings.log_level, sys.stderr.fileno())
-        removed = ask(settings.database_url, lambda session: sweep_all(session, retention_of(settings)))
+        kept = retention_of(settings)
+        what = f"{_ages(kept)}, events that only stopped sensors have not passed {_said(kept.held_age)}"
+        if not confirmed(f"remove for ever what is older than it is kept: {what}", yes=yes):
+            return
+        removed = ask(settings.database_url, lambda session: sweep_all(session, kept))
         if as_json:
             typer.echo(msgspec.json.format(msgspec.json.encode(removed), indent=2))
             return
         typer.echo("removed: " + ", ".join(f"{count} {kind}" for kind, count in removed.rows.items()))
         for sensor, events in sorted(removed.lost.items()):
             typer.echo(f"{sensor} is stopped and has lost {events} events")
+
+
+def _ages(kept: Retention) -> str:
+    ages = (("events and runs", kept.events), ("requests", kept.requests), ("ticks", kept.ticks))
+    return ", ".join(f"{name} {_said(age)}" for name, age in ages)
 
 
 def _said(seconds: float) -> str:
