@@ -66,6 +66,8 @@ async def test_what_nobody_holds_is_canceled_and_can_be_claimed_no_more(database
         (("retry", "3", "--yes"), "request 3 is pending: only what is failed or canceled can be retried"),
         (("retry", "77", "--yes"), "there is no request 77"),
         (("cancel",), "say which: ids as `runbell requests list` shows them, --sensor NAME, or --all"),
+        (("cancel", "--sensor", "chian", "--yes"), "there is no sensor 'chian'"),
+        (("retry", "--sensor", "chian", "--yes"), "there is no sensor 'chian'"),
         (("cancel", "3", "--all"), "say which in one way only"),
         (("cancel", "3"), "cancel 1 request (chain 1): nothing was done, since there is no terminal to ask on"),
     ],

@@ -20,6 +20,13 @@ UrlFile = Annotated[
     typer.Option("--database-url-file", help="RUNBELL_DATABASE_URL_FILE", metavar="VALUE", show_default=False),
 ]
 
+# Those of the commands that list rows, or put an end to many of them.
+Limit = Annotated[int, typer.Option(help="So many, the newest.", min=1)]
+JsonArray = Annotated[bool, typer.Option("--json", help="One JSON array, every column.")]
+OfSensor = Annotated[str | None, typer.Option("--sensor", help="Those of this sensor.", metavar="NAME")]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
 
 def database_url_of(database_url: str | None, database_url_file: str | None) -> str:
     """The URL that the two flags, or else the settings, give.

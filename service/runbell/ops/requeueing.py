@@ -1,14 +1,13 @@
 """Retries and cancels run requests: which of them a command means, asking first, and saying what came of it."""
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import typer
 
 from runbell.core.errors import SettingsError
 from runbell.ops.asking import ask
-from runbell.ops.confirming import confirmed
+from runbell.ops.changing import Change, named, require_sensor
 from runbell.store.connections import Session
 from runbell.store.requests import (
     FoundRequest,
@@ -17,22 +16,10 @@ from runbell.store.requests import (
     retry_run_requests,
 )
 
-NAMED = 10
-AT_ONCE = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is done to requests, and to those of which states it can be done."""
-
-    verb: str
-    done: str
-    states: Sequence[str]
-    change: Callable[[Session, Sequence[int]], Awaitable[list[int]]]
-
-
-RETRY = Change("retry", "retried", ("failed", "canceled"), retry_run_requests)
-CANCEL = Change("cancel", "canceled", ("pending", "claimed"), cancel_run_requests)
+RETRY = Change("retry", "retried", "request", "failed or canceled", retry_run_requests)
+CANCEL = Change("cancel", "canceled", "request", "pending or claimed", cancel_run_requests)
+# What can be done to requests in which states.
+STATES = {RETRY: ("failed", "canceled"), CANCEL: ("pending", "claimed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +45,18 @@ class ChosenRequests:
         """The requests that are meant.
 
         Raises:
-            SettingsError: an id is none of a request, or of one that this cannot be done to.
+            SettingsError: an id is none of a request, or of one that this cannot be done to; or there is no such
+                sensor.
         """
+        await require_sensor(session, self.sensor_name)
         if not self.request_ids:
-            found = await find_run_requests(session, states=change.states, sensor_name=self.sensor_name)
+            found = await find_run_requests(session, states=STATES[change], sensor_name=self.sensor_name)
             # One that a launcher holds is not meant by a word that means many.
             return [one for one in found if not one.held]
         found = await find_run_requests(session, self.request_ids)
         missing = sorted(set(self.request_ids) - {one.request_id for one in found})
         if missing:
-            raise SettingsError(f"there is no request {_named(missing)}")
+            raise SettingsError(f"there is no request {named(missing)}")
         for one in found:
             _refuse(one, change)
         return found
@@ -79,10 +68,8 @@ def _refuse(one: FoundRequest, change: Change) -> None:
             f"request {one.request_id} is claimed by {one.claimed_by!r}, which may be starting its run at this moment:"
             " cancel the run in the orchestrator"
         )
-    if one.state not in change.states:
-        raise SettingsError(
-            f"request {one.request_id} is {one.state}: only what is {' or '.join(change.states)} can be {change.done}"
-        )
+    if one.state not in STATES[change]:
+        raise SettingsError(f"request {one.request_id} is {one.state}: only what is {change.only} can be {change.done}")
 
 
 def change_requests(url: str, chosen: ChosenRequests, change: Change, *, yes: bool) -> None:
@@ -92,29 +79,4 @@ def change_requests(url: str, chosen: ChosenRequests, change: Change, *, yes: bo
     if not found:
         typer.echo(f"no requests that can be {change.done}")
         return
-    if not confirmed(f"{change.verb} {_count(found)}", yes=yes):
-        return
-    ids = [one.request_id for one in found]
-    changed = ask(url, lambda session: _change(session, ids, change))
-    typer.echo(f"{change.done} {len(changed)}")
-    if late := sorted(set(ids) - set(changed)):
-        typer.echo(f"no longer {' or '.join(change.states)}, and left alone: {_named(late)}")
-
-
-async def _change(session: Session, ids: Sequence[int], change: Change) -> list[int]:
-    changed: list[int] = []
-    for start in range(0, len(ids), AT_ONCE):
-        changed += await change.change(session, ids[start : start + AT_ONCE])
-    return changed
-
-
-def _count(found: Sequence[FoundRequest]) -> str:
-    by_sensor = Counter(one.sensor_name for one in found).most_common()
-    named = ", ".join(f"{name} {count}" for name, count in by_sensor[:NAMED])
-    more = f" and {len(by_sensor) - NAMED} other sensors" if len(by_sensor) > NAMED else ""
-    return f"{len(found)} request{'s' if len(found) > 1 else ''} ({named}{more})"
-
-
-def _named(ids: Sequence[int]) -> str:
-    more = f" and {len(ids) - NAMED} others" if len(ids) > NAMED else ""
-    return ", ".join(map(str, ids[:NAMED])) + more
+    change.carry_out(url, {one.request_id: one.sensor_name for one in found}, yes=yes)

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from runbell.ops.asking import Url, UrlFile, ask, database_url_of
+from runbell.ops.asking import Url, UrlFile, Yes, ask, database_url_of
 from runbell.ops.confirming import confirmed
 from runbell.ops.failures import explained
 from runbell.ops.finding import find_sensor
@@ -55,7 +55,7 @@ def set_(
         str, typer.Argument(help="now, beginning, the id of the last event to pass, or a time.", metavar="WHERE")
     ],
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     database_url: Url = None,
     database_url_file: UrlFile = None,
 ) -> None:

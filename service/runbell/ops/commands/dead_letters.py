@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from runbell.core.errors import SettingsError
-from runbell.ops.asking import Url, UrlFile, ask, database_url_of
-from runbell.ops.dead_letters import Chosen, age_of, put_an_end
+from runbell.ops.asking import All, JsonArray, Limit, OfSensor, Url, UrlFile, Yes, ask, database_url_of
+from runbell.ops.dead_letters import DROP, RETRY, Chosen, age_of, put_an_end
 from runbell.ops.failures import explained
 from runbell.ops.tables import show_list
-from runbell.store.dead_letters import drop_dead_letters, list_dead_letters, retry_dead_letters
+from runbell.store.dead_letters import list_dead_letters
 
 COLUMNS = (
     "evaluation_id",
@@ -30,21 +30,18 @@ dead_letters = typer.Typer(
 )
 
 Ids = Annotated[list[int] | None, typer.Argument(help="As `dead-letters list` shows them.", metavar="ID...")]
-Sensor = Annotated[str | None, typer.Option(help="Those of this sensor.", metavar="NAME")]
 OlderThan = Annotated[
     str | None, typer.Option(help="Those that were given up so long ago: 90s, 15m, 36h, 2d, 1w.", metavar="AGE")
 ]
-All = Annotated[bool, typer.Option("--all", help="All of them.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @dead_letters.command("list")
 def list_(
     *,
-    sensor: Sensor = None,
+    sensor: OfSensor = None,
     older_than: OlderThan = None,
-    limit: Annotated[int, typer.Option(help="So many, the newest.", min=1)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
+    limit: Limit = 100,
+    as_json: JsonArray = False,
     database_url: Url = None,
     database_url_file: UrlFile = None,
 ) -> None:
@@ -87,7 +84,7 @@ def show(
 def retry(
     evaluation_ids: Ids = None,
     *,
-    sensor: Sensor = None,
+    sensor: OfSensor = None,
     older_than: OlderThan = None,
     all_: All = False,
     yes: Yes = False,
@@ -97,16 +94,14 @@ def retry(
     """Call the sensors again for these events, now; their attempts count from the beginning."""
     with explained():
         chosen = Chosen(evaluation_ids or (), sensor, age_of(older_than), all_)
-        put_an_end(
-            database_url_of(database_url, database_url_file), chosen, "retry", "retried", retry_dead_letters, yes=yes
-        )
+        put_an_end(database_url_of(database_url, database_url_file), chosen, RETRY, yes=yes)
 
 
 @dead_letters.command("drop")
 def drop(
     evaluation_ids: Ids = None,
     *,
-    sensor: Sensor = None,
+    sensor: OfSensor = None,
     older_than: OlderThan = None,
     all_: All = False,
     yes: Yes = False,
@@ -116,6 +111,4 @@ def drop(
     """Remove dead letters for ever: their events are not evaluated again."""
     with explained():
         chosen = Chosen(evaluation_ids or (), sensor, age_of(older_than), all_)
-        put_an_end(
-            database_url_of(database_url, database_url_file), chosen, "drop", "dropped", drop_dead_letters, yes=yes
-        )
+        put_an_end(database_url_of(database_url, database_url_file), chosen, DROP, yes=yes)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from runbell.core.errors import SettingsError
-from runbell.ops.asking import Url, UrlFile, ask, database_url_of
+from runbell.ops.asking import Url, UrlFile, Yes, ask, database_url_of
 from runbell.ops.confirming import confirmed
 from runbell.ops.failures import explained
 from runbell.ops.finding import read_moment
@@ -22,7 +22,7 @@ def replay(
     new_requests: Annotated[
         bool, typer.Option("--new-requests", help="Request runs anew; else what was requested already is not doubled.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     database_url: Url = None,
     database_url_file: UrlFile = None,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from runbell.core.errors import SettingsError
-from runbell.ops.asking import Url, UrlFile, ask, database_url_of
+from runbell.ops.asking import All, JsonArray, Limit, OfSensor, Url, UrlFile, Yes, ask, database_url_of
 from runbell.ops.failures import explained
 from runbell.ops.requeueing import CANCEL, RETRY, ChosenRequests, change_requests
 from runbell.ops.tables import show_list
@@ -18,18 +18,15 @@ requests = typer.Typer(
 )
 
 Ids = Annotated[list[int] | None, typer.Argument(help="As `requests list` shows them.", metavar="ID...")]
-Sensor = Annotated[str | None, typer.Option(help="Those of this sensor.", metavar="NAME")]
-All = Annotated[bool, typer.Option("--all", help="All of them.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @requests.command("list")
 def list_(
     *,
     state: Annotated[str | None, typer.Option(help=f"Only these: {', '.join(STATES)}.")] = None,
-    sensor: Annotated[str | None, typer.Option(help="Only those of this sensor.", metavar="NAME")] = None,
-    limit: Annotated[int, typer.Option(help="So many, the newest.", min=1)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
+    sensor: OfSensor = None,
+    limit: Limit = 100,
+    as_json: JsonArray = False,
     database_url: Url = None,
     database_url_file: UrlFile = None,
 ) -> None:
@@ -48,7 +45,7 @@ def list_(
 def retry(
     request_ids: Ids = None,
     *,
-    sensor: Sensor = None,
+    sensor: OfSensor = None,
     all_: All = False,
     yes: Yes = False,
     database_url: Url = None,
@@ -64,7 +61,7 @@ def retry(
 def cancel(
     request_ids: Ids = None,
     *,
-    sensor: Sensor = None,
+    sensor: OfSensor = None,
     all_: All = False,
     yes: Yes = False,
     database_url: Url = None,

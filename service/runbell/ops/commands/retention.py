@@ -10,7 +10,7 @@ import typer
 from runbell.core.retention import DAY_SECONDS, Retention
 from runbell.engine.retention import sweep_all
 from runbell.ops import logs
-from runbell.ops.asking import Url, UrlFile, ask
+from runbell.ops.asking import Url, UrlFile, Yes, ask
 from runbell.ops.confirming import confirmed
 from runbell.ops.daemon_options import retention_of
 from runbell.ops.failures import explained
@@ -52,7 +52,7 @@ def show(*, as_json: Json = False, database_url: Url = None, database_url_file: 
 @retention.command("run")
 def run(
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
     database_url: Url = None,
     database_url_file: UrlFile = None,

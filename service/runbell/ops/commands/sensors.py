@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runbell.ops.asking import Url, UrlFile, ask, database_url_of
+from runbell.ops.asking import JsonArray, Url, UrlFile, ask, database_url_of
 from runbell.ops.failures import explained
 from runbell.ops.finding import find_sensors
 from runbell.ops.sensor_page import read_sensor_page
@@ -34,7 +34,7 @@ Names = Annotated[list[str], typer.Argument(help="As `sensors list` shows them."
 def list_(
     *,
     limit: Annotated[int, typer.Option(help="So many.", min=1)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
+    as_json: JsonArray = False,
     database_url: Url = None,
     database_url_file: UrlFile = None,
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runbell.ops.asking import Url, UrlFile, ask, database_url_of
+from runbell.ops.asking import JsonArray, Limit, Url, UrlFile, ask, database_url_of
 from runbell.ops.failures import explained
 from runbell.ops.finding import find_sensor
 from runbell.ops.tables import show_list
@@ -28,8 +28,8 @@ COLUMNS = (
 def ticks(
     name: Annotated[str, typer.Argument(help="As `sensors list` shows it.", metavar="NAME")],
     *,
-    limit: Annotated[int, typer.Option(help="So many, the newest.", min=1)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
+    limit: Limit = 100,
+    as_json: JsonArray = False,
     database_url: Url = None,
     database_url_file: UrlFile = None,
 ) -> None:
