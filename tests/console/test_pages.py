@@ -84,6 +84,24 @@ def test_the_chain_of_a_run_shows_what_led_to_it_who_reacted_and_what_came_of_th
     )
 
 
+def test_a_run_known_by_its_tag_alone_has_its_cause_and_the_sensor_that_asks_for_its_tags(scene, page):
+    request = scene.ask("SELECT min(request_id) FROM runbell.run_requests WHERE run_id IS NULL")
+    scene.act(
+        """SELECT runbell.record_run_status(run_id => 'tagged-1', job_name => 'build_report', status => 'SUCCESS',
+            tags => jsonb_build_object('team', 'audited', 'runbell/request_id', $1::text))""",
+        str(request),
+    )
+
+    page.open(scene.origin + "/run?id=tagged-1")
+
+    # The page shows by itself that the sensors have got so far.
+    settled = "evaluated without requesting a run: audit, publish"
+    page.until(f"document.querySelector('#content').innerText.includes('{settled}')")
+    shown = page.evaluate("document.querySelector('#content').innerText")
+    assert f"report made request {request}" in shown
+    assert "load_orders SUCCESS" in shown
+
+
 def test_a_page_shows_by_itself_what_has_changed_and_keeps_the_place_of_whoever_reads(scene, page):
     page.open(scene.origin + scene.addresses["request"])
     page.evaluate("document.querySelector('.commands code').focus(); window.kept = true")

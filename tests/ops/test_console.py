@@ -19,6 +19,7 @@ from runbell.ops.console.rendering import clock, quoted, render
 from runbell.ops.console.sensor_list import ORDERS, ROWS, SHOWN, list_page
 from runbell.ops.console.site import CLOSED
 from runbell.ops.standing import Standing
+from support.daemons import record
 
 
 def sensor(name, **more):
@@ -74,6 +75,53 @@ async def test_why_things_do_not_move_stands_on_the_overview_and_on_the_sensor_t
 
     assert all("nobody &lt;sees&gt; them" in text and "alert is slow" in text for text in shown.values())
     assert ("other raises" in shown["/"], "other raises" in shown["/sensor"]) == (True, False)
+
+
+ASKED = {
+    "tagged": {"tags": [["team", ["finance"], True]]},
+    "tagged_otherwise": {"tags": [["team", ["sales"], True]]},
+    "of_the_day": {"partitions": ["2026-03-01"]},
+    "of_sensors": {"origins": ["sensor"]},
+    "by_hand": {"origins": ["manual"]},
+    "report": {},
+}
+
+
+async def test_the_chain_of_a_run_known_by_its_tag_shows_its_cause_and_who_waits_for_what_it_is(
+    database_url, connection
+):
+    for name, more in ASKED.items():
+        stored = {"statuses": ["SUCCESS"], "jobs": None, "scope": None, "own_runs": False, **more}
+        await connection.execute(
+            "INSERT INTO runbell.sensors (sensor_name, module, declared_active, filter, filter_hash)"
+            " VALUES ($1, 'sensors', true, $2::jsonb, 0)",
+            name,
+            json.dumps(stored),
+        )
+    cause = await record(connection, "load-1", "FAILURE", job="load_orders")
+    request_id = await connection.fetchval(
+        "INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name)"
+        " VALUES ('report', $1, 0, 'sql', 'build_report') RETURNING request_id",
+        cause,
+    )
+    tags = {
+        "team": "finance",
+        "dagster/partition": "2026-03-01",
+        "runbell/sensor": "report",
+        "runbell/request_id": str(request_id),
+    }
+    await record(connection, "report-1", job="build_report", tags=json.dumps(tags))
+
+    async with Look(database_url, Standing(), LogLines()) as look:
+        page = await PAGES["/run"](look, Question({"id": "report-1"}))
+        shown = render(page, path="/run", live=None, standing=look.standing)
+
+    ((_, chain),) = page.values["found"]
+    assert [(found.run_id, found.sensor_name, found.request_id) for found in chain.causes] == [
+        ("load-1", "report", request_id)
+    ]
+    assert [event.awaited for event in chain.run.events] == [["of_sensors", "of_the_day", "tagged"]]
+    assert "No sensor asked for it" not in shown
 
 
 def test_what_needs_attention_comes_first_and_what_was_stopped_is_left_in_peace():

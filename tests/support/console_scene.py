@@ -31,6 +31,11 @@ def publish(context):
     return runbell.SkipReason("nobody reads it on Sundays")
 
 
+@runbell.run_status_sensor(run_status="SUCCESS", monitored_tags={"team": "audited"})
+def audit(context):
+    return runbell.SkipReason("nothing stands out")
+
+
 @runbell.run_failure_sensor(name="alert", retry=runbell.RetryPolicy(attempts=1))
 def alert(context):
     raise ConnectionError(f"chat.example.org did not answer for {context.dagster_run.run_id}")

@@ -78,9 +78,9 @@ async def read_chain(session: Session, run_id: str) -> list[RunNode]:
 
 async def _root(session: Session, run: tuple[str, str]) -> tuple[str, str]:
     seen = {run}
-    while (cause := await find_cause(session, *run)) is not None and cause not in seen:
-        seen.add(cause)
-        run = cause
+    while (cause := await find_cause(session, *run)) is not None and cause.run is not None and cause.run not in seen:
+        run = cause.run
+        seen.add(run)
     return run
 
 

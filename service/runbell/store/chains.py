@@ -53,6 +53,23 @@ class Answer:
     run_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The request that a run came of, and the run whose status change it answers; None where that event is gone."""
+
+    request_id: int
+    sensor_name: str
+    source: str | None
+    run_id: str | None
+    job_name: str | None
+    status: str | None
+
+    @property
+    def run(self) -> tuple[str, str] | None:
+        """Source and id of the run that it answers."""
+        return None if self.source is None or self.run_id is None else (self.source, self.run_id)
+
+
 async def find_runs(session: Session, run_id: str) -> list[FoundRun]:
     """The runs of this id, of every source."""
     with translated():
@@ -77,8 +94,8 @@ async def list_event_answers(session: Session, sensor_names: Sequence[str], even
     return [Answer(*row.values()) for row in rows]
 
 
-async def find_cause(session: Session, source: str, run_id: str) -> tuple[str, str] | None:
-    """Source and id of the run whose status change led to this one; None: nobody requested it."""
+async def find_cause(session: Session, source: str, run_id: str) -> Cause | None:
+    """What led to this run; None: nobody requested it."""
     with translated():
         row = await session.fetchrow(statement("find_cause"), source, run_id)
-    return None if row is None else (row["source"], row["run_id"])
+    return None if row is None else Cause(*row.values())

@@ -1,9 +1,10 @@
 """What the pages of the console look into: a page of rows at a time, each found by an index, however many there are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from runbell.core.events import RunEvent
+from runbell.core.lags import Kind
 from runbell.store.connections import Session
 from runbell.store.failures import translated
 from runbell.store.statements import statement
@@ -12,6 +13,23 @@ from runbell.store.statements import statement
 Row: TypeAlias = Mapping[str, object]
 # Of a sensor with very many evaluations or requests only so many are looked at.
 SCANNED = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A sensor that asks for the status of an event.
+
+    Attributes:
+        filter: as stored, JSON text; it decides whether the sensor asks for the event itself.
+        passed: its place has.
+        kind: of the event.
+    """
+
+    event_id: int
+    sensor_name: str
+    filter: str
+    passed: bool
+    kind: Kind
 
 
 async def read_sensor(session: Session, sensor_name: str) -> Row | None:
@@ -67,41 +85,19 @@ async def list_reactions(session: Session, event_ids: Sequence[int], limit: int)
     return await _rows(session, statement("list_reactions"), list(event_ids), limit)
 
 
-async def list_watchers(session: Session, event_ids: Sequence[int], limit: int) -> list[tuple[RunEvent, Row]]:
-    """The sensors that ask for the statuses of these events, each with what a filter looks at."""
-    rows = await _rows(session, statement("list_watchers"), list(event_ids), limit)
-    return [(_seen_by_filters(row), row) for row in rows]
-
-
-async def find_origin(session: Session, source: str, run_id: str) -> Row | None:
-    """The request that this run was started for; None: nobody here asked for it."""
-    return _first(await _rows(session, statement("find_origin"), source, run_id))
+async def list_watchers(session: Session, event_ids: Sequence[int], limit: int) -> list[Watcher]:
+    """The sensors that ask for the statuses of these events."""
+    with translated():
+        rows = await session.fetch(statement("list_watchers"), list(event_ids), limit)
+    return [
+        Watcher(row["event_id"], row["sensor_name"], row["filter"], row["passed"], Kind(*list(row.values())[4:]))
+        for row in rows
+    ]
 
 
 async def _rows(session: Session, text: str, *values: object) -> list[Row]:
     with translated():
         return [dict(row) for row in await session.fetch(text, *values)]
-
-
-def _seen_by_filters(row: Row) -> RunEvent:
-    """The event as far as a filter looks at it."""
-    location = row["code_location"]
-    status = str(row["status"])
-    return RunEvent(
-        event_id=int(str(row["event_id"])),
-        xid=0,
-        source="",
-        run_id="",
-        job_name=str(row["job_name"]),
-        code_location=None if location is None else str(location),
-        status=status,
-        native_status=status,
-        partition_key=None,
-        tags="{}",
-        message=None,
-        error=None,
-        recorded_at=0.0,
-    )
 
 
 def _first(rows: Sequence[Row]) -> Row | None:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runbell.core.filters import Filter
+from runbell.core.lags import kind_matches
 from runbell.store import inspection
+from runbell.store.chains import Cause, find_cause
 from runbell.store.connections import Session
 from runbell.store.inspection import Row
 
@@ -56,7 +58,7 @@ class Chain:
         cut: there is more than is shown.
     """
 
-    causes: Sequence[Row]
+    causes: Sequence[Cause]
     run: ChainedRun
     cut: bool
 
@@ -94,12 +96,12 @@ async def _read_watchers(session: Session, runs: Sequence[ChainedRun]) -> None:
     """Fill in who was evaluated for the events of runs without leaving a trace, as their filters are today."""
     events = {int(str(event.row["event_id"])): event for run in runs for event in run.events}
     filters: dict[str, Filter | None] = {}
-    for seen, row in await inspection.list_watchers(session, list(events), WATCHERS):
-        event, name, stored = events[seen.event_id], str(row["sensor_name"]), str(row["filter"])
-        wanted = filters.setdefault(stored, Filter.read(stored))
-        if wanted is None or not wanted.matches(seen, name):
+    for watcher in await inspection.list_watchers(session, list(events), WATCHERS):
+        event, name = events[watcher.event_id], watcher.sensor_name
+        wanted = filters.setdefault(watcher.filter, Filter.read(watcher.filter))
+        if wanted is None or not kind_matches(watcher.kind, wanted, name):
             continue
-        if not row["passed"]:
+        if not watcher.passed:
             event.awaited.append(name)
         elif all(reaction.row["sensor_name"] != name for reaction in event.reactions):
             event.settled.append(name)
@@ -116,16 +118,15 @@ def _started_by(runs: Sequence[ChainedRun], known: dict[tuple[str, str], Chained
     return started
 
 
-async def _read_causes(session: Session, source: str, run_id: str) -> list[Row]:
-    causes: list[Row] = []
-    seen = {(source, run_id)}
-    for _ in range(DEPTH):
-        cause = await inspection.find_origin(session, source, run_id)
+async def _read_causes(session: Session, source: str, run_id: str) -> list[Cause]:
+    causes: list[Cause] = []
+    run: tuple[str, str] | None = (source, run_id)
+    seen = {run}
+    while run is not None and len(causes) < DEPTH:
+        cause = await find_cause(session, *run)
         if cause is None:
             break
         causes.append(cause)
-        source, run_id = str(cause["source"]), str(cause["run_id"])
-        if cause["run_id"] is None or (source, run_id) in seen:
-            break
-        seen.add((source, run_id))
+        run = None if cause.run in seen else cause.run
+        seen.add(run)
     return causes[::-1]

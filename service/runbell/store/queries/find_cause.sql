@@ -1,10 +1,10 @@
--- The run whose status change led to this run, if it was requested.
+-- The request that led to this run, and the run whose status change it answers; null where that event is gone.
 -- $1 source text
 -- $2 run_id text
--- → source, run_id
-SELECT e.source, e.run_id
+-- → request_id, sensor_name, source, run_id, job_name, status
+SELECT q.request_id, q.sensor_name, e.source, e.run_id, e.job_name, e.status
 FROM runbell.run_requests AS q
-JOIN runbell.run_events AS e ON e.event_id = q.event_id
+LEFT JOIN runbell.run_events AS e ON e.event_id = q.event_id
 WHERE (q.run_id = $2 AND q.target = $1)
     OR q.request_id = (
         SELECT CASE
