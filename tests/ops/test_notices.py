@@ -20,6 +20,7 @@ from runbell.core.errors import SettingsError
 from runbell.ops import notices
 from runbell.ops.notices import Notices, message
 from runbell.ops.notifiers import read_notifiers
+from runbell.ops.telling import Teller
 from runbell.store.dead_letters import drop_dead_letters, retry_dead_letters
 from runbell.store.notices import Notice, claim_notices
 from support.daemons import evaluations, record, requested_keys, running, until
@@ -58,7 +59,7 @@ async def telling(url: str, *boxes: Mailbox, repeat: float = DAY, processes: int
     notifiers = [read_notifiers(" ".join(box.url for box in boxes)) for _ in range(processes)]
     async with anyio.create_task_group() as tasks:
         for own in notifiers:
-            looking = Notices(url, own, repeat_seconds=repeat, look_seconds=0.05, first_backoff_seconds=0.1)
+            looking = Teller(url, own, Notices(repeat), look_seconds=0.05, first_backoff_seconds=0.1)
             tasks.start_soon(looking.run)
         yield
         tasks.cancel_scope.cancel()

@@ -11,7 +11,9 @@ from runbell.core.errors import RunbellError
 from runbell.core.troubles import Trouble
 from runbell.ops import trouble_notices
 from runbell.ops.notifiers import read_notifiers
+from runbell.ops.telling import Teller
 from runbell.ops.trouble_notices import TroubleNotices, message
+from runbell.store import connections
 from runbell.store.troubles import TroubleNotice
 from support.daemons import record, until
 from support.mailbox import Mailbox, mailbox
@@ -41,15 +43,8 @@ async def telling(url, box, *, after=60.0, repeat=86_400.0, calm=600.0, processe
     own = [read_notifiers(box.url) for _ in range(processes)]
     async with anyio.create_task_group() as tasks:
         for notifiers in own:
-            looking = TroubleNotices(
-                url,
-                notifiers,
-                after_seconds=after,
-                repeat_seconds=repeat,
-                look_seconds=0.05,
-                calm_seconds=calm,
-                first_backoff_seconds=0.1,
-            )
+            subject = TroubleNotices(after, repeat, calm)
+            looking = Teller(url, notifiers, subject, look_seconds=0.05, first_backoff_seconds=0.1)
             tasks.start_soon(looking.run)
         yield
         tasks.cancel_scope.cancel()
@@ -207,8 +202,8 @@ async def test_without_a_database_it_goes_on_and_says_so_once(monkeypatch, capsy
     async def away(*_, **__):
         raise RunbellError("it is away")
 
-    monkeypatch.setattr(trouble_notices.connections, "connect", away)
-    looking = TroubleNotices("postgresql://", [], after_seconds=1, repeat_seconds=60, look_seconds=0.01)
+    monkeypatch.setattr(connections, "connect", away)
+    looking = Teller("postgresql://", [], TroubleNotices(1, 60), look_seconds=0.01)
     with anyio.move_on_after(0.2):
         await looking.run()
 

@@ -1,106 +1,41 @@
-"""Tells the operator of dead letters: once when a sensor gets its first, and from time to time while there are any.
-
-What was told stands in the database: of several processes one tells it, and a restart tells nothing again.
-"""
+"""Tells the operator of dead letters: once when a sensor gets its first, and from time to time while there are any."""
 
 from collections.abc import Sequence
-from itertools import groupby
-from uuid import UUID, uuid4
+from dataclasses import dataclass
+from uuid import UUID
 
-import anyio
-import structlog
-
-from runbell.alerts.notifier import Notifier
 from runbell.ops.masking import mask
-from runbell.ops.notifiers import digests_of, read_notifiers
+from runbell.ops.notifiers import read_notifiers
 from runbell.ops.settings import Settings
-from runbell.ops.telling import FIRST_BACKOFF_SECONDS, NAMED, SEND_SECONDS, tell
+from runbell.ops.telling import ERROR_CHARACTERS, HOLD_SECONDS, NAMED, Letter, Teller, letters_of
+from runbell.ops.trouble_notices import LOOK_SECONDS as TROUBLES_LOOK_SECONDS
 from runbell.ops.trouble_notices import TroubleNotices
-from runbell.store import connections
+from runbell.store.connections import Session
 from runbell.store.notices import Notice, claim_notices, settle_notices
 
-log = structlog.get_logger()
 LOOK_SECONDS = 15.0
-# Longer than sending may take: nobody else begins meanwhile.
-HOLD_SECONDS = 2 * SEND_SECONDS
-READ_SECONDS = 10.0
-ERROR_CHARACTERS = 300
 
 
+@dataclass(frozen=True, slots=True)
 class Notices:
-    """Looks for what has to be told, and tells it."""
+    """Dead letters, as a subject. `repeat_seconds`: they are told of again after so long."""
 
-    def __init__(
-        self,
-        database_url: str,
-        notifiers: Sequence[Notifier],
-        *,
-        repeat_seconds: float,
-        look_seconds: float = LOOK_SECONDS,
-        first_backoff_seconds: float = FIRST_BACKOFF_SECONDS,
-    ) -> None:
-        self._url = database_url
-        self._notifiers = {notifier.digest: notifier for notifier in notifiers}
-        self._repeat_seconds = repeat_seconds
-        self._look_seconds = look_seconds
-        self._first_backoff = first_backoff_seconds
-        self._failing = False
+    repeat_seconds: float
+    read_seconds: float = 10.0
 
-    async def run(self) -> None:
-        """Look for ever. Without the database there is nothing to tell, and nothing else waits for this."""
-        while True:
-            try:
-                await self._look()
-                self._failing = False
-            # Whatever it is: telling is an extra, and must not end the process that evaluates.
-            except Exception as error:  # noqa: BLE001
-                if not self._failing:
-                    log.warning("notices_not_read", error=str(error) or "the database takes too long")
-                self._failing = True
-            await anyio.sleep(self._look_seconds)
-
-    async def _look(self) -> None:
-        claim = uuid4()
-        with anyio.fail_after(READ_SECONDS):
-            session = await connections.connect(self._url, role="notices")
-            try:
-                claimed = await claim_notices(
-                    session,
-                    claim,
-                    digests_of(list(self._notifiers.values())),
-                    hold_seconds=HOLD_SECONDS,
-                    repeat_seconds=self._repeat_seconds,
-                )
-            finally:
-                session.terminate()
-        told: dict[str, float | None] = {}
-        async with anyio.create_task_group() as tasks:
-            for digest, notices in groupby(claimed, key=lambda notice: notice.notifier):
-                tasks.start_soon(self._tell, self._notifiers[digest], list(notices), told)
-        if told:
-            await self._settle(claim, told)
-
-    async def _tell(self, notifier: Notifier, notices: Sequence[Notice], told: dict[str, float | None]) -> None:
-        """Send one message; writes into `told` None, or after how many seconds it should be tried again."""
-        told[notifier.digest] = await tell(
-            notifier,
-            message(notices),
-            [notice.sensor_name for notice in notices],
-            failures=max(notice.failures for notice in notices),
-            first_backoff_seconds=self._first_backoff,
+    async def claim(self, session: Session, claim: UUID, notifiers: Sequence[str]) -> list[Letter]:
+        """What has to be told now."""
+        claimed = await claim_notices(
+            session, claim, notifiers, hold_seconds=HOLD_SECONDS, repeat_seconds=self.repeat_seconds
         )
+        return letters_of(claimed, message)
 
-    async def _settle(self, claim: UUID, told: dict[str, float | None]) -> None:
-        with anyio.fail_after(READ_SECONDS):
-            session = await connections.connect(self._url, role="notices")
-            try:
-                for digest, wait in told.items():
-                    await settle_notices(session, claim, digest, told=wait is None, wait_seconds=wait or 0.0)
-            finally:
-                session.terminate()
+    async def settle(self, session: Session, claim: UUID, notifier: str, *, told: bool, wait_seconds: float) -> None:
+        """It has been told, or not."""
+        await settle_notices(session, claim, notifier, told=told, wait_seconds=wait_seconds)
 
 
-def notices_of(settings: Settings) -> list[Notices | TroubleNotices]:
+def notices_of(settings: Settings) -> list[Teller]:
     """What tells the operator, as the settings say; nothing if nobody is to be told.
 
     Raises:
@@ -109,12 +44,11 @@ def notices_of(settings: Settings) -> list[Notices | TroubleNotices]:
     notifiers = read_notifiers(settings.notify_urls)
     if not notifiers:
         return []
-    repeat = settings.notify_interval_seconds
+    url, repeat = settings.database_url, settings.notify_interval_seconds
+    troubles = TroubleNotices(settings.notify_after_seconds, repeat)
     return [
-        Notices(settings.database_url, notifiers, repeat_seconds=repeat),
-        TroubleNotices(
-            settings.database_url, notifiers, after_seconds=settings.notify_after_seconds, repeat_seconds=repeat
-        ),
+        Teller(url, notifiers, Notices(repeat), look_seconds=LOOK_SECONDS),
+        Teller(url, notifiers, troubles, look_seconds=TROUBLES_LOOK_SECONDS),
     ]
 
 

@@ -26,13 +26,13 @@ from runbell.ops.dead_man import DeadMan, check_heartbeat_url
 from runbell.ops.failures import explained
 from runbell.ops.fleet_metrics import FleetMetrics
 from runbell.ops.http import Http, bound
-from runbell.ops.notices import Notices, notices_of
+from runbell.ops.notices import notices_of
 from runbell.ops.reloading import reload_on_changes, reload_on_signal, watched_folder
 from runbell.ops.serving_launcher import ServingLauncher, launcher_beside
 from runbell.ops.settings import Settings, read_settings, unknown_variables
 from runbell.ops.signals import StopSignals, stop_signals
 from runbell.ops.standing import StandingReader
-from runbell.ops.trouble_notices import TroubleNotices
+from runbell.ops.telling import Teller
 
 log = structlog.get_logger()
 # With the module path of this process less the current folder: a file there must not stand in for a library.
@@ -98,7 +98,7 @@ class Beside:
     """What runs beside the supervisor: who is told of trouble, the pages, the launcher of `--launch`, what watches
     the files of the sensors' module for `--reload`, and the dead man's switch."""
 
-    notices: Sequence[Notices | TroubleNotices]
+    notices: Sequence[Teller]
     console: Console
     launcher: ServingLauncher | None
     watched: Path | None
