@@ -1,5 +1,6 @@
 """A sensor that fails, lags or has nobody is told of once; again while it lasts; and anew when the trouble is back."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -153,6 +154,32 @@ async def test_one_that_was_stopped_is_not(database_url, connection, box):
         await looks()
 
     assert box.received == []
+
+
+async def test_while_it_works_out_who_is_in_trouble_nobody_else_in_the_process_waits(
+    monkeypatch, database_url, connection, box
+):
+    begun, others_go_on, seen = threading.Event(), threading.Event(), []
+    read = trouble_notices.read_sensor_states
+
+    async def slow(session):
+        # Measuring many sensors takes the processor and yields to nobody.
+        begun.set()
+        seen.append(others_go_on.wait(5))
+        return await read(session)
+
+    async def measuring():
+        return begun.is_set()
+
+    monkeypatch.setattr(trouble_notices, "read_sensor_states", slow)
+    await deploy(connection)
+    await fail(connection, ago=900)
+    async with telling(database_url, box):
+        await until(measuring)
+        others_go_on.set()
+        await until(lambda: told(connection), (1).__eq__)
+
+    assert seen[0]
 
 
 async def test_it_is_told_again_after_the_interval_and_says_so(database_url, connection, box):

@@ -60,7 +60,7 @@ class Letter:
 
 
 class Subject(Protocol):
-    """What is told of."""
+    """What is told of. It is asked from another thread, never twice at a time."""
 
     @property
     def read_seconds(self) -> float:
@@ -117,6 +117,11 @@ class Teller:
             await self._ask(partial(self._settle, claim=claim, waits=waits))
 
     async def _ask(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        # On an event loop and a thread of its own: with a thousand sensors, working out who is in trouble takes longer
+        # than anybody should wait here. A thread that is abandoned ends with its own deadline.
+        return await anyio.to_thread.run_sync(anyio.run, self._ask_here, work, abandon_on_cancel=True)
+
+    async def _ask_here(self, work: Callable[[Session], Awaitable[T]]) -> T:
         with anyio.fail_after(self._subject.read_seconds):
             session = await connections.connect(self._url, role="notices")
             try:

@@ -1,11 +1,10 @@
 """Tells the operator of sensors that fail, lag or are evaluated by nobody: once, and again while it lasts."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
-
-import anyio
 
 from runbell.core.troubles import Trouble, troubles
 from runbell.ops.masking import mask
@@ -52,7 +51,7 @@ class TroubleNotices:
 
     def _lasting(self, states: Sequence[SensorState]) -> Found:
         """The troubles that have lasted for long enough: by themselves, or by when they were first seen here."""
-        now = anyio.current_time()
+        now = time.monotonic()
         # Those that say for how long they last are asked for what lasts long enough, the others for all.
         seen = {
             (state.sensor_name, trouble.kind): trouble
