@@ -73,20 +73,7 @@ async def _call_with_resources(
     context.open_with(opening)
     arguments = (context,) if sensor.takes_context else ()
 
-    async def in_thread(function: Callable[[], Any]) -> Any:
-        # A call of its own: a set-up that never ends leaves a thread behind as any function does.
-        own = Call(given.sensor_name, given.evaluation, given.mark)
-
-        def run() -> Any:
-            with calls.in_thread(own):
-                return function()
-
-        before = calls.begin()
-        try:
-            return await to_thread.run_sync(run, abandon_on_cancel=True, limiter=threads)
-        finally:
-            calls.end(own, before)
-
+    in_thread = partial(_as_its_own_call, given, calls, threads)
     before = calls.begin()
     try:
         if sensor.is_async:
@@ -100,6 +87,21 @@ async def _call_with_resources(
             return await thread()
     finally:
         calls.end(given, before)
+
+
+async def _as_its_own_call(given: Call, calls: Calls, threads: CapacityLimiter, function: Callable[[], Any]) -> Any:
+    """A set-up or tear-down in a thread: one that never ends leaves a thread behind as any function does."""
+    own = Call(given.sensor_name, given.evaluation, given.mark)
+
+    def run() -> Any:
+        with calls.in_thread(own):
+            return function()
+
+    before = calls.begin()
+    try:
+        return await to_thread.run_sync(run, abandon_on_cancel=True, limiter=threads)
+    finally:
+        calls.end(own, before)
 
 
 async def _on_the_loop(sensor: Sensor, arguments: tuple[object, ...], max_requests: int, **resources: Any) -> object:
