@@ -43,21 +43,16 @@ held AS MATERIALIZED (
     ORDER BY s.sensor_name
     FOR NO KEY UPDATE OF s SKIP LOCKED
 ),
-finished_rows AS MATERIALIZED (
-    SELECT *
-    FROM unnest(
-        $25::text[], $26::bigint[], $27::bigint[], $28::integer[], $29::text[], $30::float8[], $31::text[]
-    ) AS t (sensor_name, event_id, replay, attempts, state, due_in, error)
-),
+-- The function is called only where there are rows: both conditions are known before the first row is looked for.
 held_rows AS MATERIALIZED (
-    SELECT v.evaluation_id, v.sensor_name, v.event_id, v.replay, f.state, f.due_in, f.error
-    FROM runbell.evaluations AS v
-    JOIN finished_rows AS f
-        ON f.sensor_name = v.sensor_name AND f.event_id = v.event_id AND f.replay = v.replay
-    JOIN held AS h ON h.sensor_name = v.sensor_name
-    WHERE v.attempts = f.attempts AND v.state IN ('running', 'retry')
-    ORDER BY v.sensor_name, v.event_id, v.replay
-    FOR UPDATE OF v
+    SELECT r.sensor_name, r.event_id, r.replay
+    FROM (SELECT array_agg(h.sensor_name) AS sensor_names FROM held AS h) AS n
+    CROSS JOIN LATERAL runbell.settle_evaluations(
+        n.sensor_names,
+        $19::text[], $20::bigint[], $21::text[], $22::integer[], $23::float8[], $24::text[],
+        $25::text[], $26::bigint[], $27::bigint[], $28::integer[], $29::text[], $30::float8[], $31::text[]
+    ) AS r
+    WHERE cardinality($19::text[]) > 0 OR cardinality($25::text[]) > 0
 ),
 ticked AS (
     INSERT INTO runbell.ticks (
@@ -79,38 +74,6 @@ moved AS (
         last_evaluated_at = clock_timestamp()
     FROM held AS h
     WHERE s.sensor_name = h.sensor_name
-),
-kept AS (
-    INSERT INTO runbell.evaluations AS v (sensor_name, event_id, state, attempts, due_at, error)
-    SELECT
-        t.sensor_name, t.event_id, t.state, t.attempts,
-        clock_timestamp() + make_interval(secs => t.due_in), t.error
-    FROM unnest(
-        $19::text[], $20::bigint[], $21::text[], $22::integer[], $23::float8[], $24::text[]
-    ) AS t (sensor_name, event_id, state, attempts, due_in, error)
-    JOIN held AS h ON h.sensor_name = t.sensor_name
-    ORDER BY t.sensor_name, t.event_id
-    ON CONFLICT ON CONSTRAINT evaluations_once_per_event DO UPDATE
-    SET state = excluded.state,
-        attempts = excluded.attempts,
-        due_at = excluded.due_at,
-        error = excluded.error,
-        updated_at = clock_timestamp()
-),
-removed AS (
-    DELETE FROM runbell.evaluations AS v
-    USING held_rows AS h
-    WHERE v.evaluation_id = h.evaluation_id AND h.state = 'done'
-),
-rescheduled AS (
-    UPDATE runbell.evaluations AS v
-    SET state = h.state,
-        attempts = v.attempts + 1,
-        due_at = clock_timestamp() + make_interval(secs => h.due_in),
-        error = h.error,
-        updated_at = clock_timestamp()
-    FROM held_rows AS h
-    WHERE v.evaluation_id = h.evaluation_id AND h.state <> 'done'
 ),
 wanted AS MATERIALIZED (
     SELECT nextval('runbell.run_requests_request_id_seq') AS request_id, t.*
@@ -139,33 +102,20 @@ wanted AS MATERIALIZED (
     -- Volatile columns are computed after the sort: ids follow the order in which the runs were asked for.
     ORDER BY t.sequence
 ),
+-- A key that is taken is had all the same when it is free again by now. The first request of each gets it.
 keys AS (
-    INSERT INTO runbell.run_keys (sensor_name, run_key, request_id, policy, expires_at)
-    SELECT
+    INSERT INTO runbell.run_keys AS k (sensor_name, run_key, request_id, policy, expires_at)
+    SELECT DISTINCT ON (w.sensor_name, w.run_key)
         w.sensor_name, w.run_key, w.request_id, coalesce(w.key_policy, 'forever'),
         clock_timestamp() + make_interval(secs => w.key_seconds)
     FROM wanted AS w
     WHERE w.run_key IS NOT NULL
     ORDER BY w.sensor_name, w.run_key, w.sequence
-    ON CONFLICT DO NOTHING
-    RETURNING request_id
-),
--- Keys that were taken before this statement, and that are free again by now. The first request of each gets it.
-freed AS (
-    UPDATE runbell.run_keys AS k
-    SET request_id = w.request_id,
-        policy = coalesce(w.key_policy, 'forever'),
-        expires_at = clock_timestamp() + make_interval(secs => w.key_seconds)
-    FROM (
-        SELECT DISTINCT ON (t.sensor_name, t.run_key)
-            t.sensor_name, t.run_key, t.request_id, t.key_policy, t.key_seconds
-        FROM wanted AS t
-        WHERE t.run_key IS NOT NULL AND t.request_id NOT IN (SELECT n.request_id FROM keys AS n)
-        ORDER BY t.sensor_name, t.run_key, t.sequence
-    ) AS w
-    WHERE k.sensor_name = w.sensor_name
-        AND k.run_key = w.run_key
-        AND (k.policy <> 'forever' OR k.expires_at IS NOT NULL)
+    ON CONFLICT (sensor_name, run_key) DO UPDATE
+    SET request_id = excluded.request_id,
+        policy = excluded.policy,
+        expires_at = excluded.expires_at
+    WHERE (k.policy <> 'forever' OR k.expires_at IS NOT NULL)
         AND runbell.is_key_free(k.policy, k.expires_at, k.request_id)
     RETURNING k.request_id
 ),
@@ -182,7 +132,6 @@ made AS (
     -- Hashed, as a join is not when the planner takes a few rows for granted: a thousand keys took 35 ms more.
     WHERE w.run_key IS NULL
         OR w.request_id IN (SELECT k.request_id FROM keys AS k)
-        OR w.request_id IN (SELECT k.request_id FROM freed AS k)
     ORDER BY w.request_id
     RETURNING request_id, sensor_name, event_id, replay
 ),
