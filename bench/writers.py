@@ -4,7 +4,8 @@
 
 Each transaction is one UPDATE of the status of one run, sent by pgbench. Awake: nobody holds the bell, and no daemon is
 there to use the processor. Asleep: a session sleeps for as long as it is measured and never wakes, so that every writer
-rings: the worst that can be. The bell of advisory locks asks the same question by one lock, or by one of eight keys.
+rings: the worst that can be. The bell of advisory locks asks the same question by one lock, or one of eight keys. The
+bare trigger is the floor: what any capture in the orchestrator's own transaction costs at least.
 """
 
 import argparse
@@ -34,6 +35,23 @@ SELECT runbell.attach_source('app', 'table', '{"schema": "public", "table": "app
     "status": "status"}');
 SELECT runbell.set_triggers('app', 'row');
 """
+# The least that keeps a run and its event: two inserts, without guard, settings, tags, checks or bell.
+BARE = """
+CREATE SCHEMA bare;
+CREATE FUNCTION bare.capture() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO runbell.runs (source, run_id, job_name, status)
+    VALUES ('app', NEW.id::text, NEW.job, upper(NEW.status))
+    ON CONFLICT (source, run_id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at;
+    INSERT INTO runbell.run_events (source, run_id, job_name, status)
+    VALUES ('app', NEW.id::text, NEW.job, upper(NEW.status));
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER capture AFTER UPDATE ON public.app_runs FOR EACH ROW
+WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION bare.capture();
+"""
+DETACH = "SELECT runbell.detach_source('app')"
 SCRIPT = r"""
 \set id random(1, :runs)
 UPDATE app_runs SET status = CASE status WHEN 'started' THEN 'success' ELSE 'started' END WHERE id = :id;
@@ -56,16 +74,17 @@ LOCK_KEYS = "SELECT pg_advisory_xact_lock(7361001 + n) FROM generate_series(0, 7
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A way of capturing: whether at all, by which body of the bell (None: Runbell's own), and who sleeps."""
+    """A way of capturing: what begins and ends it, by which body of the bell (None: Runbell's own), and who sleeps."""
 
     name: str
-    captured: bool = True
+    attach: str = ATTACH
+    detach: str = DETACH
     bell: str | None = None
     sleep: str | None = None
 
 
 CASES = [
-    Case("no capture", captured=False),
+    Case("no capture", attach="SELECT", detach="SELECT"),
     Case("capture, no bell", bell="NULL;"),
     Case("capture, the bell, awake"),
     Case("capture, the bell, asleep", sleep=LOCK_TABLE),
@@ -73,6 +92,7 @@ CASES = [
     Case("capture, advisory bell, asleep", bell=ADVISORY.format(key="7361001"), sleep=LOCK_KEYS),
     Case("capture, advisory bell of 8 keys, awake", bell=ADVISORY.format(key=EIGHT_KEYS)),
     Case("capture, advisory bell of 8 keys, asleep", bell=ADVISORY.format(key=EIGHT_KEYS), sleep=LOCK_KEYS),
+    Case("a bare trigger of two inserts", attach=BARE, detach="DROP SCHEMA bare CASCADE"),
     Case("capture, NOTIFY in each", bell="PERFORM pg_notify('runbell_events', '');"),
 ]
 Samples = dict[tuple[int, str], list[tuple[float, float]]]
@@ -111,8 +131,7 @@ async def _captured(url: str, case: Case) -> AsyncIterator[None]:
     sleeper = await asyncpg.connect(url)
     own_bell = await session.fetchval("SELECT pg_get_functiondef('runbell.ring_if_asleep'::regproc)")
     await session.execute(PREPARE)
-    if case.captured:
-        await session.execute(ATTACH)
+    await session.execute(case.attach)
     if case.bell:
         await session.execute(BELL.format(body=case.bell))
     # A daemon listens, asleep or not.
@@ -124,8 +143,7 @@ async def _captured(url: str, case: Case) -> AsyncIterator[None]:
             yield
     finally:
         await session.execute(own_bell)
-        if case.captured:
-            await session.execute("SELECT runbell.detach_source('app')")
+        await session.execute(case.detach)
         await session.execute("DROP TABLE public.app_runs; TRUNCATE runbell.run_events, runbell.runs")
         await sleeper.close()
         await session.close()
