@@ -1,10 +1,14 @@
 """only_final_failures: a run that Dagster retries is told of once, after the last attempt, whatever ends meanwhile."""
 
 import anyio
+import asyncpg
 import pytest
 
 from runbell import RunRequest, run_failure_sensor, run_status_sensor
+from runbell.core.errors import StoreUnavailableError
 from runbell.core.finality import PATIENCE_SECONDS, RetrySign
+from runbell.engine import evaluator
+from runbell.engine.finality import is_retried
 from runbell.sources.details import read_retry_sign
 from runbell.testing import evaluate, made_up_event
 from support.daemons import evaluations, record, requested_keys, running, until
@@ -86,6 +90,45 @@ async def test_without_the_tag_the_failure_is_the_last_after_some_seconds(connec
 
     await dagster.set_status(run_id, "STARTED")
     assert (await read_retry_sign(connection, failure)).may_come is False
+
+
+async def test_locked_tables_of_the_orchestrator_are_not_waited_for(connection, dagster, database_url):
+    run_id = await dagster.add_run("STARTED")
+    await dagster.change(run_id, "FAILURE")
+    event = await connection.fetchrow("SELECT * FROM runbell.run_events ORDER BY event_id DESC LIMIT 1")
+    await connection.execute("UPDATE runbell.run_events SET recorded_at = clock_timestamp() - interval '1 hour'")
+    failure = made_up_event(run_id=run_id, source=event["source"], event_id=event["event_id"], status="FAILURE")
+    await connection.execute("SET statement_timeout = '5s'")
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        await other.execute("LOCK TABLE run_tags IN ACCESS EXCLUSIVE MODE")
+        sign = await read_retry_sign(connection, failure)
+    await other.close()
+
+    # Of an old one, too, nothing is known: it is asked again, until it has been waited for long enough.
+    assert (sign.tag, sign.may_come, sign.pause() is None, sign.pause(PATIENCE_SECONDS)) == (None, True, False, None)
+    await say(connection, run_id, "true")
+    assert (await read_retry_sign(connection, failure)).retried
+
+
+async def test_a_database_that_is_lost_while_it_asks_is_no_failure_of_the_sensor(
+    database_url, connection, dagster, monkeypatch
+):
+    lost = [StoreUnavailableError("the server closed the connection")]
+
+    async def ask(pool, event):
+        if lost:
+            raise lost.pop()
+        return await is_retried(pool, event)
+
+    monkeypatch.setattr(evaluator, "is_retried", ask)
+    async with running(database_url, last):
+        run_id = await dagster.add_run("FAILURE", tags={TAG: "false"})
+        await until(lambda: requested_keys(connection, "last"), [run_id].__eq__)
+
+    assert not lost
+    assert await connection.fetchval("SELECT sum(failed)::int FROM runbell.ticks") == 0
+    assert await evaluations(connection) == []
 
 
 async def test_another_source_says_it_with_the_failure_or_not_at_all(database_url, connection):

@@ -1,5 +1,6 @@
 -- What the orchestrator says now of a failed run: will it be retried? Dagster writes that tag a moment after it has
 -- changed the status, so the event does not have it.
+-- While somebody has locked the tables it is not known: to be asked again, however old the event is.
 -- tag: the tag's value, or null. may_come: it is not there, and may still be written. age_seconds: of the event.
 CREATE FUNCTION runbell.read_retry_tag(
     source text, run_id text, event_id bigint, OUT tag text, OUT may_come boolean, OUT age_seconds double precision
@@ -8,6 +9,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
     schema_name text := (
@@ -41,7 +43,11 @@ BEGIN
         ),
         0
     );
-EXCEPTION WHEN undefined_table OR undefined_column OR insufficient_privilege THEN
+EXCEPTION
+WHEN undefined_table OR undefined_column OR insufficient_privilege THEN
     RAISE EXCEPTION 'source % cannot be read: %', source, SQLERRM USING ERRCODE = 'invalid_parameter_value';
+WHEN lock_not_available THEN
+    may_come := tag IS NULL;
+    age_seconds := 0;
 END
 $$

@@ -1,6 +1,6 @@
 """Evaluates one sensor for one event: builds the context, calls the function under its limits, draws the conclusion.
 
-Whatever the function does becomes a value; nothing that it raises leaves this module.
+Whatever the function does becomes a value; nothing that it raises leaves this module. A lost database does.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from anyio import CapacityLimiter
 from runbell.core.awaiting import cannot_wait
 from runbell.core.contexts import Answers, RecordedAnswers, build_context
 from runbell.core.drafts import MAX_CHAIN_DEPTH
-from runbell.core.events import StepFailure
+from runbell.core.errors import StoreUnavailableError
+from runbell.core.events import RunEvent, StepFailure
 from runbell.core.finality import RETRIED
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.progress import Evaluation
@@ -94,7 +95,11 @@ class Evaluator:
         self._in_a_thread = native_where_possible(in_a_thread)
 
     async def evaluate(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> None:
-        """Fill in what the evaluation came to."""
+        """Fill in what the evaluation came to.
+
+        Raises:
+            StoreUnavailableError: the database was lost before the function was called.
+        """
         started = time.perf_counter()
         conclusion = await self._conclude(sensor, sensor_name, evaluation)
         evaluation.duration_ms = (time.perf_counter() - started) * 1000
@@ -116,9 +121,9 @@ class Evaluator:
             if verdict is not None:
                 return Conclusion("failed", error=verdict)
         given = self.calls.of(sensor_name, evaluation)
+        if (early := await self._ask_whether_retried(sensor, event)) is not None:
+            return early
         try:
-            if sensor.only_final_failures and event.status == "FAILURE" and await is_retried(self.lookups.pool, event):
-                return Conclusion("skipped", reason=RETRIED)
             answers = self._on_the_loop if sensor.is_async else self._in_a_thread
             context = build_context(sensor, sensor_name, event, answers, replay=evaluation.replay)
             returned = await call(
@@ -146,6 +151,23 @@ class Evaluator:
         # Around the author's code, which may raise anything, an exit included: it becomes a row.
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001
             return conclude_raised(error, sensor)
+
+    async def _ask_whether_retried(self, sensor: Sensor, event: RunEvent) -> Conclusion | None:
+        """What is concluded without a call: the orchestrator retries the run, or does not let itself be asked.
+
+        Raises:
+            StoreUnavailableError: the database was lost; the sensor has not failed.
+        """
+        if not sensor.only_final_failures or event.status != "FAILURE":
+            return None
+        try:
+            retried = await is_retried(self.lookups.pool, event)
+        except StoreUnavailableError:
+            raise
+        # Whatever else is wrong with the source's tables becomes a row, as what the author's code raises.
+        except Exception as error:  # noqa: BLE001
+            return conclude_raised(error, sensor)
+        return Conclusion("skipped", reason=RETRIED) if retried else None
 
     def _deadlines_of(self, sensor: Sensor) -> Deadlines:
         """Those of its own time; all sensors with the same time share one timer."""
