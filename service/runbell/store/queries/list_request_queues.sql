@@ -1,10 +1,11 @@
 -- The open requests of each target: those that a launcher could take now, since when the oldest of them could have been
--- taken, and those that launchers hold.
+-- taken, and those that launchers hold. Endless moments, put in by hand, have no age.
 -- → target, waiting, oldest_seconds, held
 SELECT
     q.target,
     count(*) FILTER (WHERE q.takeable_at <= clock_timestamp()) AS waiting,
-    coalesce(extract(EPOCH FROM clock_timestamp() - min(q.takeable_at)), 0)::float8 AS oldest_seconds,
+    coalesce(extract(EPOCH FROM clock_timestamp() - min(q.takeable_at) FILTER (WHERE isfinite(q.takeable_at))), 0)::float8
+        AS oldest_seconds,
     count(*) FILTER (WHERE q.takeable_at > clock_timestamp() AND q.state = 'claimed') AS held
 FROM (
     SELECT

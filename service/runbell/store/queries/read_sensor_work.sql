@@ -1,4 +1,5 @@
 -- What each sensor has done lately, told from its newest ticks, and what of it waits or runs beyond its place.
+-- Endless moments, put in by hand, have no age.
 -- $1 seconds  float8   how far back
 -- $2 ticks    integer  of each sensor at most
 -- → sensor_name, evaluated, failed, failing (the last one failed), settled_seconds, running_seconds, error
@@ -15,7 +16,7 @@ LEFT JOIN LATERAL (
     SELECT
         sum(n.requested + n.acted + n.skipped + n.failed)::bigint AS evaluated,
         sum(n.failed)::bigint AS failed,
-        extract(EPOCH FROM clock_timestamp() - max(n.settled_at))::float8 AS settled_seconds
+        extract(EPOCH FROM clock_timestamp() - max(n.settled_at) FILTER (WHERE isfinite(n.settled_at)))::float8 AS settled_seconds
     FROM (
         SELECT k.requested, k.acted, k.skipped, k.failed, k.settled_at
         FROM runbell.ticks AS k
@@ -35,7 +36,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN (
     SELECT w.sensor_name, extract(EPOCH FROM clock_timestamp() - min(w.updated_at))::float8 AS running_seconds
     FROM runbell.evaluations AS w
-    WHERE w.state = 'running'
+    WHERE w.state = 'running' AND isfinite(w.updated_at)
     GROUP BY w.sensor_name
 ) AS r ON r.sensor_name = s.sensor_name
 ORDER BY s.sensor_name
