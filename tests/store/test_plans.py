@@ -125,6 +125,31 @@ async def test_other_statements_that_come_again_and_again_are_not_either(filled,
     assert FOUND_BY.get(asked, set()) <= {node["Index Name"] for node in nodes(explained) if "Index Name" in node}
 
 
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+async def test_the_furthest_of_many_ticks_is_looked_for_once_a_page(connection, plan):
+    await connection.execute(
+        "INSERT INTO runbell.ticks (sensor_name, first_event_id, last_event_id, requested, acted, skipped, failed, "
+        f"settled_at) SELECT 's', {ROWS} - n, {ROWS} - n, 0, 1, 0, 0, clock_timestamp() - interval '1 hour' "
+        f"FROM generate_series(1, {ROWS}) AS n"
+    )
+    await connection.execute(f"ANALYZE; SET plan_cache_mode = {plan}")
+    await connection.execute(f"PREPARE asking AS {statement('expire_ticks')}")
+
+    explained = await carry_out(connection, "asking", OTHERS["expire_ticks"])
+
+    # Most of it is the look for one that got further than the first, which there is not.
+    assert read_rows(explained, "ticks") < 2 * ROWS
+
+
+def read_rows(plan, table):
+    """So many rows of a table were looked at."""
+    return sum(
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        for node in nodes(plan)
+        if node.get("Relation Name") == table
+    )
+
+
 async def walked(session, plan):
     """The indexes over all rows of large tables that a plan reads without a bound on their first column.
 

@@ -7,6 +7,7 @@ import pytest
 
 from runbell.core.filters import Filter
 from runbell.core.retention import KINDS, Retention
+from runbell.store import retention
 from runbell.store.overview import list_sensors, read_sensor_states
 from runbell.store.retention import find_holding_sensors, measure_tables, sweep
 from support.daemons import record
@@ -322,18 +323,35 @@ async def test_a_run_stays_while_a_key_asks_how_it_ended(connection, place, old,
     assert await left(connection, "runs") == KEPT[policy]
 
 
-async def test_of_ticks_the_one_that_got_furthest_stays(connection):
-    await connection.executemany(
+async def add_old_ticks(session, *ticks):
+    await session.executemany(
         "INSERT INTO runbell.ticks (sensor_name, first_event_id, last_event_id, requested, acted, skipped, failed, "
         "settled_at) VALUES ($1, 1, $2, 0, 1, 0, 0, clock_timestamp() - interval '1 day')",
-        [("s", 10), ("s", 30), ("s", 20), ("t", 5)],
+        ticks,
     )
+
+
+async def test_of_ticks_the_one_that_got_furthest_stays(connection):
+    await add_old_ticks(connection, ("s", 10), ("s", 30), ("s", 20), ("t", 5))
 
     removed, _ = await remove(connection)
 
     # The last of "s" is that of a retry.
     assert removed["ticks"] == 1
     assert await left(connection, "ticks", "last_event_id") == [5, 20, 30]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 1000])
+async def test_of_ticks_the_last_one_stays_too(connection, monkeypatch, length):
+    monkeypatch.setattr(retention, "SCANNED", length)
+    await add_old_ticks(connection, ("s", 40), ("s", 30), ("s", 35), ("t", 1), ("s", 20), ("s", 10), ("t", 2))
+
+    await remove(connection)
+
+    kept = await left(connection, "ticks", "last_event_id")
+    assert {2, 10, 40} <= set(kept)
+    # Shorter pages leave some in between.
+    assert length < 1000 or kept == [2, 10, 40]
 
 
 async def test_a_run_whose_event_is_on_its_way_is_not_waited_for(connection, place, old, database_url):
