@@ -1,81 +1,14 @@
 """What retention may remove, and what it must leave: each rule, decided by the statement that removes."""
 
-import json
-
 import asyncpg
 import pytest
 
-from runbell.core.filters import Filter
 from runbell.core.retention import KINDS, Retention
 from runbell.store import retention
 from runbell.store.overview import list_sensors, read_sensor_states
-from runbell.store.retention import find_holding_sensors, measure_tables, sweep
+from runbell.store.retention import find_holding_sensors, measure_tables
 from support.daemons import record
-
-# A moment, and a day, in days' stead.
-SHORT = Retention(events=1.0, requests=1.0, ticks=1.0, stopped=86_400.0)
-FILTER = json.dumps(Filter(frozenset({"SUCCESS"})).to_dict())
-
-
-class Place:
-    """One row of `sensors` and what it has to do with the others."""
-
-    def __init__(self, session):
-        self.session = session
-
-    async def add(self, name, *, state="running", module="a_module"):
-        """A sensor that has passed everything up to now."""
-        await self.session.execute(
-            "INSERT INTO runbell.sensors (sensor_name, module, state, declared_active, filter, filter_hash, position) "
-            "VALUES ($1, $2, $3, true, $4, 1, pg_current_snapshot())",
-            *(name, module, state, FILTER),
-        )
-
-    async def move(self, name):
-        """It has passed everything up to now."""
-        await self.session.execute(
-            "UPDATE runbell.sensors SET position = pg_current_snapshot() WHERE sensor_name = $1", name
-        )
-
-
-@pytest.fixture
-def place(connection):
-    return Place(connection)
-
-
-@pytest.fixture
-def old(connection):
-    async def record_old(run_id="old", status="SUCCESS", *, hours=1.0, **more):
-        """A status change that was recorded so long ago; its event id."""
-        event_id = await record(connection, run_id, status, **more)
-        ago = f"clock_timestamp() - make_interval(secs => {hours * 3600})"
-        await connection.execute(f"UPDATE runbell.run_events SET recorded_at = {ago} WHERE event_id = $1", event_id)
-        await connection.execute(
-            f"UPDATE runbell.runs SET updated_at = {ago}, ended_at = {ago} WHERE run_id = $1", run_id
-        )
-        return event_id
-
-    return record_old
-
-
-async def remove(session, retention=SHORT, kinds=KINDS):
-    """All that may go; the number of rows of each kind, and what sensors have lost."""
-    removed, lost = {}, {}
-    for kind in kinds:
-        after, count = None, 0
-        while True:
-            swept = await sweep(session, kind, retention, after)
-            count += swept.removed
-            lost |= swept.lost
-            after = swept.after
-            if after is None:
-                break
-        removed[kind] = count
-    return removed, lost
-
-
-async def left(session, table="run_events", column="run_id"):
-    return sorted(row[0] for row in await session.fetch(f"SELECT {column} FROM runbell.{table}"))
+from support.old_rows import left, remove
 
 
 async def test_what_is_old_and_passed_goes_and_what_is_young_stays(connection, place, old):
@@ -176,20 +109,6 @@ async def test_a_peer_that_lives_on_when_the_deployer_dies_lets_nothing_go(conne
     await remove(connection)
 
     assert await left(connection) == ["unseen"]
-
-
-async def test_a_stopped_sensor_holds_until_its_age_and_then_loses_what_it_asked_for(connection, place, old):
-    await place.add("stopped", state="stopped")
-    await old("a")
-    await old("b", hours=48)
-    await old("c", "FAILURE", hours=48)
-    await place.add("s")
-
-    _, lost = await remove(connection)
-
-    assert await left(connection) == ["a"]
-    assert lost == {"stopped": 1}
-    assert await connection.fetchval("SELECT expired_events FROM runbell.sensors WHERE sensor_name = 'stopped'") == 1
 
 
 async def test_a_stopped_sensor_holds_for_ever_if_it_may(connection, place, old):

@@ -1,8 +1,8 @@
 """Makes connections to the database. Every session sets its own time-outs, whatever the server's defaults are."""
 
 import os
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from ssl import SSLError
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -89,6 +89,20 @@ async def connect_pool(
             init=greet,
             reset=_keep_as_it_is,
         )
+
+
+@asynccontextmanager
+async def in_one_transaction(session: Session) -> AsyncIterator[Connection]:
+    """What the body does with the session that it is given takes effect together, or not at all.
+
+    Example:
+        async with in_one_transaction(pool) as one:
+            await one.execute(statement("ping"))
+    """
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(session.acquire()) if isinstance(session, asyncpg.Pool) else session
+        await stack.enter_async_context(one.transaction())
+        yield one
 
 
 async def _open(url: str, settings: dict[str, str], command_seconds: float | None) -> KeptConnection:

@@ -1,15 +1,19 @@
 """Removes old rows, a page at a time. What may go, the statements decide by themselves."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+import anyio.lowlevel
 import asyncpg
 
 from runbell.core.events import RunEvent
+from runbell.core.filters import Filter
+from runbell.core.narrowing import tags_of
 from runbell.core.retention import Kind, Retention
-from runbell.store.connections import Session
+from runbell.store.connections import Session, in_one_transaction
 from runbell.store.failures import translated
 from runbell.store.listings import Listed, listed
 from runbell.store.overview import filter_of
@@ -64,18 +68,40 @@ async def sweep(session: Session, kind: Kind, retention: Retention, after: tuple
 
 async def expire_events(session: Session, age: float, held_age: float, after: tuple[Any, ...]) -> Swept:
     """Events older than `age` that all have passed, or older than `held_age` that only stopped sensors have not."""
+    # Together, or what is gone would be counted for nobody if this process ended in between.
     with translated():
-        *lost, done = await session.fetch(statement("expire_events"), *after, age, held_age, SCANNED)
-    losses: Counter[str] = Counter()
-    for group in lost:
-        # Whether it had requested the run itself is not asked any more: such events count too.
-        if filter_of(group["filter"]).matches(_event_of(group), group["sensor_name"]):
-            losses[group["sensor_name"]] += group["events"]
-    if losses:
-        await add_expired_events(session, losses)
+        async with in_one_transaction(session) as one:
+            *found, done = await one.fetch(statement("expire_events"), *after, age, held_age, SCANNED)
+            losses = await _losses_in(found)
+            if losses:
+                await add_expired_events(one, losses)
     # In the order of transactions, which is about that of their ages: behind a page of young ones there is no old one.
     more = done["events"] == SCANNED and done["old"] > 0
     return Swept(done["removed"], (done["xid"], done["event_id"]) if more else None, losses)
+
+
+async def _losses_in(found: Sequence[asyncpg.Record]) -> Counter[str]:
+    """By sensor, the events that it asked for: from the places of stopped sensors and the kinds of what went there."""
+    standing = {row["place"]: _by_filter(row) for row in found if row["place"] is not None}
+    losses: Counter[str] = Counter()
+    for row in found[len(standing) :]:
+        event = _event_of(row)
+        tags = tags_of(event)
+        for wanted, sensor_names in chain.from_iterable(standing[place] for place in row["places"]):
+            # Whether it had requested the run itself is not asked any more: such events count too.
+            if wanted.matches(event, "", tags):
+                losses.update(dict.fromkeys(sensor_names, row["events"]))
+        # Thousands of sensors may be looked at; others get their turn.
+        await anyio.lowlevel.checkpoint()
+    return losses
+
+
+def _by_filter(place: asyncpg.Record) -> list[tuple[Filter, list[str]]]:
+    """The sensors that stand there; those with the same filter are looked at once."""
+    names: dict[str, list[str]] = {}
+    for sensor_name, stored in zip(place["sensor_names"], place["filters"], strict=True):
+        names.setdefault(stored, []).append(sensor_name)
+    return [(filter_of(stored), sensor_names) for stored, sensor_names in names.items()]
 
 
 async def add_expired_events(session: Session, losses: Mapping[str, int]) -> None:
@@ -139,5 +165,5 @@ def _event_of(row: asyncpg.Record) -> RunEvent:
         message=None,
         error=None,
         recorded_at=0.0,
-        requester=row["requester"],
+        requester=None,
     )

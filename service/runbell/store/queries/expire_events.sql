@@ -7,13 +7,15 @@
 -- $3 keep_seconds         float8
 -- $4 keep_stopped_seconds float8
 -- $5 scanned              bigint  events to look at
--- → last a row of what was looked at: events, old (of them, by their age), removed, xid and event_id of the last one;
---   before it those that stopped sensors have not passed, by what filters look at: sensor_name, filter, status, job_name,
---   code_location, partition_key, tags, requester (not known any more), events
+-- → what of it stopped sensors have not passed, so that it has few rows however many they are: first a row for each place
+--   where some stand, with place (a number), sensor_names and filters; then one for each kind of event, by what their
+--   filters look at, with places, status, job_name, code_location, partition_key, tags, events; and last a row of what was
+--   looked at, with events, old (of them, by their age), removed, xid and event_id of the last one
 WITH holding AS MATERIALIZED (
     SELECT
         s.sensor_name, s.filter, s.position, s.upper, s.last_xid, s.last_event_id,
-        s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active
+        s.state = 'running' OR s.state = 'declared' AND s.declared_active AS active,
+        s.filter ?| '{tags,partitions,origins}'::text[] AS narrowed
     FROM runbell.sensors AS s
     WHERE s.position IS NOT NULL AND NOT runbell.is_orphaned(s)
 ),
@@ -85,28 +87,56 @@ removed AS (
         e.event_id, e.xid, e.status, e.job_name, e.code_location, e.tags,
         coalesce(e.partition_key, e.tags ->> 'dagster/partition') AS partition_key
 ),
+stopped AS MATERIALIZED (
+    SELECT
+        row_number() OVER () AS place,
+        min(h.position::text)::pg_snapshot AS position, min(h.upper::text)::pg_snapshot AS upper,
+        h.last_xid, h.last_event_id, h.narrowed,
+        array_agg(h.sensor_name ORDER BY h.sensor_name) AS sensor_names,
+        array_agg(h.filter::text ORDER BY h.sensor_name) AS filters
+    FROM holding AS h
+    WHERE NOT h.active
+    GROUP BY h.position::text, h.upper::text, h.last_xid, h.last_event_id, h.narrowed
+),
+-- Tags are those of one run: only sensors that look at them are told of each.
 lost AS (
     SELECT
-        h.sensor_name, h.filter::text AS filter, r.status, r.job_name, r.code_location, r.partition_key,
-        r.tags::text AS tags, count(*) AS events
+        u.places, r.status, r.job_name, r.code_location,
+        CASE WHEN n.narrowed THEN r.partition_key END AS partition_key,
+        CASE WHEN n.narrowed THEN r.tags::text END AS tags,
+        count(*) AS events
     FROM removed AS r
-    JOIN holding AS h ON NOT h.active
-    WHERE NOT pg_visible_in_snapshot(r.xid, h.position)
-        AND (
-            h.upper IS NULL
-            OR NOT pg_visible_in_snapshot(r.xid, h.upper)
-            OR (r.xid, r.event_id) > (h.last_xid, h.last_event_id)
-        )
-    GROUP BY h.sensor_name, h.filter::text, r.status, r.job_name, r.code_location, r.partition_key, r.tags::text
+    CROSS JOIN (VALUES (false), (true)) AS n (narrowed)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(p.place ORDER BY p.place) AS places
+        FROM stopped AS p
+        WHERE p.narrowed = n.narrowed
+            AND NOT pg_visible_in_snapshot(r.xid, p.position)
+            AND (
+                p.upper IS NULL
+                OR NOT pg_visible_in_snapshot(r.xid, p.upper)
+                OR (r.xid, r.event_id) > (p.last_xid, p.last_event_id)
+            )
+    ) AS u
+    WHERE u.places IS NOT NULL AND r.xid >= (SELECT b.passed FROM bounds AS b)
+    GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT
-    l.sensor_name, l.filter, l.status, l.job_name, l.code_location, l.partition_key, l.tags, NULL::text AS requester,
-    l.events,
+    p.place, p.sensor_names, p.filters,
+    NULL::bigint[] AS places, NULL::text AS status, NULL::text AS job_name, NULL::text AS code_location,
+    NULL::text AS partition_key, NULL::text AS tags, NULL::bigint AS events,
     NULL::bigint AS old, NULL::bigint AS removed, NULL::bigint AS xid, NULL::bigint AS event_id
+FROM stopped AS p
+WHERE EXISTS (SELECT FROM lost AS l WHERE p.place = ANY (l.places))
+UNION ALL
+SELECT
+    NULL, NULL, NULL, l.places, l.status, l.job_name, l.code_location, l.partition_key, l.tags, l.events,
+    NULL, NULL, NULL, NULL
 FROM lost AS l
 UNION ALL
 SELECT
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, (SELECT count(*) FROM page), (SELECT count(*) FROM page AS p WHERE p.old),
-    (SELECT count(*) FROM removed), last.xid::text::bigint, last.event_id
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    (SELECT count(*) FROM page), (SELECT count(*) FROM page AS p WHERE p.old), (SELECT count(*) FROM removed),
+    last.xid::text::bigint, last.event_id
 FROM (SELECT) AS one
 LEFT JOIN (SELECT p.xid, p.event_id FROM page AS p ORDER BY p.xid DESC, p.event_id DESC LIMIT 1) AS last ON true
