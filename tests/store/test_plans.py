@@ -126,6 +126,21 @@ async def test_other_statements_that_come_again_and_again_are_not_either(filled,
 
 
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+async def test_what_lies_between_two_places_is_all_that_is_read_to_count_it(filled, plan):
+    await filled.execute(f"SET plan_cache_mode = {plan}")
+    await filled.execute(f"PREPARE asking AS {statement('count_between_places')}")
+    one, other = [await position_at(filled, part) for part in (0.4, 0.5)]
+    for asked in ([one, None, None, None, other], [other, None, None, None, one], [one, other, 1, 1, one]):
+        explained = await carry_out(filled, "asking", [*asked, False])
+
+        assert "run_events" not in sequential(explained)
+        assert read_rows(explained, "run_events") < ROWS / 5
+
+    never_started = await carry_out(filled, "asking", [None, None, None, None, await position_at(filled, 0.9), False])
+    assert read_rows(never_started, "run_events") < ROWS / 5
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
 async def test_the_furthest_of_many_ticks_is_looked_for_once_a_page(connection, plan):
     await connection.execute(
         "INSERT INTO runbell.ticks (sensor_name, first_event_id, last_event_id, requested, acted, skipped, failed, "

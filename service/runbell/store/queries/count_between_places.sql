@@ -30,7 +30,17 @@ WITH compared AS (
         CASE WHEN $6::boolean THEN e.tags::text END AS tags,
         pg_visible_in_snapshot(e.xid, $5::text::pg_snapshot) AS passed
     FROM runbell.run_events AS e
-    WHERE pg_visible_in_snapshot(e.xid, $5::text::pg_snapshot) <> (
+    -- What both have passed, and what neither has, is not looked at.
+    WHERE e.xid >= least(pg_snapshot_xmin($1::text::pg_snapshot), pg_snapshot_xmin($5::text::pg_snapshot))
+        AND e.xid < CASE
+            WHEN $1::text IS NULL THEN '9223372036854775807'::xid8
+            ELSE greatest(
+                pg_snapshot_xmax($1::text::pg_snapshot),
+                pg_snapshot_xmax($2::text::pg_snapshot),
+                pg_snapshot_xmax($5::text::pg_snapshot)
+            )
+        END
+        AND pg_visible_in_snapshot(e.xid, $5::text::pg_snapshot) <> (
         $1::text IS NULL
         OR pg_visible_in_snapshot(e.xid, $1::text::pg_snapshot)
         OR $2::text IS NOT NULL
