@@ -47,6 +47,18 @@ async def test_failed_and_canceled_ones_can_be_claimed_again(database_url: str, 
     assert rung
 
 
+async def test_one_that_was_canceled_while_a_launcher_had_it_wait_is_due_at_once(
+    database_url: str, connection: Session
+) -> None:
+    waiting = await ask_for(connection, "claimed")
+    assert await connection.fetchval("SELECT runbell.fail_run_request($1, 3, 'busy', '1 hour')", waiting)
+
+    await command(database_url, "requests", "cancel", str(waiting), "--yes")
+    await command(database_url, "requests", "retry", str(waiting), "--yes")
+
+    assert await connection.fetchval("SELECT request_id FROM runbell.claim_run_requests('me')") == waiting
+
+
 async def test_what_nobody_holds_is_canceled_and_can_be_claimed_no_more(database_url: str, connection: Session) -> None:
     pending, other = await ask_for(connection, "pending"), await ask_for(connection, "pending", "other")
     held, run_out = await ask_for(connection, "claimed"), await ask_for(connection, "claimed", held=-1)

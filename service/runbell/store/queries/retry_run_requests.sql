@@ -1,5 +1,6 @@
 -- Puts requests that have failed or were canceled back into the queue, and rings the launchers. Their attempts go on
--- counting: they fence off whoever claimed them before.
+-- counting: they fence off whoever claimed them before. Also one that was canceled while it waited is due at once: only a
+-- launcher that could not start a run makes a request wait, and who asks for another try overrules it.
 -- $1 request_ids bigint[]
 -- → request_id
 WITH retried AS (
