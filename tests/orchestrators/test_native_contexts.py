@@ -86,6 +86,21 @@ def test_what_dagster_does_not_know_is_answered_as_recorded(context_of):
     assert context_of(status="PAUSED").dagster_run.status.value == "PAUSED"
 
 
+def test_a_run_of_another_source_gets_dagsters_instance_only_if_that_knows_it(context_of, instance):
+    elsewhere = context_of(run_id="scheduled__2026", source="airflow", job_name="a_dag")
+
+    assert type(elsewhere.instance).__name__ == "Instance"
+    assert context_of(source="a name of its own").instance is instance
+
+
+def test_nobody_asks_whether_dagster_knows_a_run_of_dagsters_own(context_of):
+    class Unasked:
+        """An instance that must not be asked anything."""
+
+    unasked = Unasked()
+    assert context_of(NativeAnswers(context_of.recorded, lambda: unasked)).instance is unasked
+
+
 def refused():
     raise AssertionError("asked for the instance")
 

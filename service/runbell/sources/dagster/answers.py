@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Recorded by hand: Dagster has never heard of such a run.
 RECORDED_BY_HAND = "sql"
+# What `attach dagster` calls its events unless told otherwise: whose runs these are need not be asked.
+DAGSTERS_OWN = "dagster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,15 @@ class NativeAnswers:
         return self.recorded.change(event) if change is None else change
 
     def instance(self, event: RunEvent) -> Any:
-        instance = self._instance(event)
-        if instance is not None:
-            return instance
         recorded = self.recorded.instance(event)
-        return recorded if event.source == RECORDED_BY_HAND else InstanceWithoutHome(recorded)
+        if event.source == RECORDED_BY_HAND:
+            return recorded
+        instance = self._instance(event)
+        if instance is None:
+            return InstanceWithoutHome(recorded)
+        # Of a table's run it would say that there is none, and that its job has never run.
+        known = event.source == DAGSTERS_OWN or instance.get_run_by_id(event.run_id) is not None
+        return instance if known else recorded
 
     def log(self, sensor_name: str, event: RunEvent) -> Any:
         return self.recorded.log(sensor_name, event)
