@@ -23,8 +23,25 @@ class Claim:
     seconds: float = 0.0
 
 
+class Deliveries(Protocol):
+    """Remembers for this process, of messages that not everybody has taken, by whom they were."""
+
+    def of(self, message: str, /) -> frozenset[str]:
+        """Who has taken this message."""
+
+    def add(self, message: str, place: str, /) -> None:
+        """It was taken there."""
+
+    def forget(self, message: str, /) -> None:
+        """Everybody has taken it."""
+
+
 class AlertMemory(Protocol):
     """Remembers what was sent, for all processes; asked from the thread of a `def` sensor."""
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """What went to several places and was taken by some of them."""
 
     def claim(self, sensor_name: str, alert_key: str, evaluation: str, window_seconds: float, /) -> Claim:
         """May this evaluation send an alert of this key? What is granted is to be settled.

@@ -22,7 +22,7 @@ from runbell.engine.handover import Handover
 from runbell.engine.lanes import Lane
 from runbell.engine.listener import Listener
 from runbell.engine.membership import Membership
-from runbell.engine.muting import StoredMemory
+from runbell.engine.muting import DELIVERIES, StoredMemory
 from runbell.engine.pace import Pace
 from runbell.engine.reconciler import Reconciler
 from runbell.engine.reporting import Reporter
@@ -94,7 +94,7 @@ class Service:
         Raises:
             ExceptionGroup: of StoreUnavailableError, when the database was lost.
         """
-        with remembering(StoredMemory(self._pool)):
+        with remembering(StoredMemory(self._pool, DELIVERIES)):
             await self._serve(stopping, on_ready, grace_seconds)
 
     async def _serve(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from runbell.alerts.deliveries import Deliveries
 from runbell.core.muting import Claim
 
 
@@ -19,9 +20,11 @@ class VirtualMemory:
 
     Args:
         now: gives the time, in seconds.
+        deliveries: see `AlertMemory`.
     """
 
     now: Callable[[], float]
+    deliveries: Deliveries = field(default_factory=Deliveries)
     _sent: dict[tuple[str, str], _Sent] = field(default_factory=dict)
 
     def claim(self, sensor_name: str, alert_key: str, evaluation: str, window_seconds: float) -> Claim:
