@@ -25,6 +25,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
+def test_a_run_that_took_days_is_said_to_have() -> None:
+    context = runbell.build_run_status_sensor_context(status="FAILURE", started_at=0.0, ended_at=176_400.0)
+
+    assert "Ran for: 2 d 1 h" in summarize(context).text
+
+
 def test_steps_that_cannot_be_read_keep_no_alert_back(asked: list[str]) -> None:
     with web() as teams:
         sensor = runbell.make_teams_on_run_failure_sensor(teams.url)

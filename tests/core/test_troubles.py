@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from runbell.core.troubles import spoken, troubles
+from runbell.core.troubles import troubles
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,3 @@ def test_one_event_waits_and_several_wait():
     said = [troubles(replace(WELL, lag_seconds=75, lag_events=count))[0].words for count in (1, 2)]
 
     assert said == ["it is 1 min 15 s behind; 1 event waits", "it is 1 min 15 s behind; 2 events wait"]
-
-
-def test_a_duration_without_a_rest_has_one_unit():
-    assert [spoken(seconds) for seconds in (60, 7200, 86_400)] == ["1 min", "2 h", "1 d"]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbell.core.troubles import spoken, troubles
+from runbell.core.durations import spoken
+from runbell.core.troubles import troubles
 from runbell.ops.console.access import Access
 from runbell.ops.console.log_lines import LogLines
 from runbell.ops.console.looking import Look, Question, QuestionError

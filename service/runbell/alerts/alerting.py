@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from runbell.alerts.refusals import Later, NotifyError
 from runbell.alerts.secret import hidden, reveal
-from runbell.alerts.summary import Summary, lasted, summarize
+from runbell.alerts.summary import Summary, summarize
 from runbell.core.arguments import Arguments
 from runbell.core.declaring import Declared, run_failure_sensor
+from runbell.core.durations import spoken
 from runbell.core.errors import SettingsError
 from runbell.core.muting import Claim, alert_memory
 from runbell.core.rehearsal import rehearsing
@@ -188,9 +189,9 @@ def muted_because(key: str, claim: Claim) -> str:
         'muted: an alert for load was sent 1 min 15 s ago; 3 were not sent since'
     """
     if claim.state == "sent":
-        return f"this alert for {key} was sent by an earlier call, {lasted(claim.seconds)} ago"
+        return f"this alert for {key} was sent by an earlier call, {spoken(claim.seconds)} ago"
     were = "1 was" if claim.muted == 1 else f"{claim.muted} were"
-    return f"muted: an alert for {key} was sent {lasted(claim.seconds)} ago; {were} not sent since"
+    return f"muted: an alert for {key} was sent {spoken(claim.seconds)} ago; {were} not sent since"
 
 
 def is_switch(given: object) -> bool:

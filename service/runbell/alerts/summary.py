@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from runbell.alerts.cutting import cut, one_line
+from runbell.core.durations import spoken
 
 ENDINGS = {"FAILURE": "failed", "SUCCESS": "succeeded", "CANCELED": "was canceled", "STARTED": "has started"}
 MOST_STEPS = 5
@@ -68,7 +69,7 @@ def _facts(context: Any, run: Any, *, failed: bool, muted: int) -> Iterator[tupl
         yield from _failure(context)
     seconds = _seconds(run)
     if seconds is not None:
-        yield "Ran for", lasted(seconds)
+        yield "Ran for", spoken(seconds)
     yield "Run", str(run.run_id)
     if muted:
         yield "Not told since the last alert", str(muted)
@@ -111,18 +112,3 @@ def _error(event: Any) -> str | None:
 def _seconds(run: Any) -> float | None:
     started, ended = getattr(run, "start_time", None), getattr(run, "end_time", None)
     return None if started is None or ended is None else max(ended - started, 0.0)
-
-
-def lasted(seconds: float) -> str:
-    """A length of time for people.
-
-    Example:
-        >>> lasted(0.84), lasted(75), lasted(7380)
-        ('0.8 s', '1 min 15 s', '2 h 3 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runbell.core.durations import roughly
 from runbell.core.seen import (
     BEHIND_SECONDS,
     OPEN_SECONDS,
@@ -92,14 +93,14 @@ def _of_writer(writer: EventWriter) -> Stall:
             Cause.PREPARED_TRANSACTION,
             writer.name,
             f"prepared transaction {writer.name!r} ({whose}) has recorded events and is not committed since"
-            f" {_seconds(writer.seconds)}: nobody can see them",
+            f" {roughly(writer.seconds)}: nobody can see them",
             f"whoever prepared it must end it: COMMIT PREPARED {_quoted(writer.name)}, or ROLLBACK PREPARED",
         )
     return Stall(
         Cause.OPEN_TRANSACTION,
         writer.name,
         f"a transaction of process {writer.name} ({whose}) has recorded events and is open for"
-        f" {_seconds(writer.seconds)}: nobody can see them before it ends",
+        f" {roughly(writer.seconds)}: nobody can see them before it ends",
         f"have it commit or roll back; SELECT pg_terminate_backend({writer.name}) ends it, and undoes what it did",
     )
 
@@ -110,14 +111,14 @@ def _of_statement(one: SlowStatement) -> Stall:
         return Stall(
             Cause.SLOW_DATABASE,
             one.role,
-            f"the database keeps {one.role} (process {one.pid}) waiting for {_seconds(one.seconds)}, for a lock of"
+            f"the database keeps {one.role} (process {one.pid}) waiting for {roughly(one.seconds)}, for a lock of"
             f" process {pids}",
             f"pg_stat_activity shows what process {pids} does",
         )
     return Stall(
         Cause.SLOW_DATABASE,
         one.role,
-        f"the database takes {_seconds(one.seconds)} and more for a statement of {one.role} (process {one.pid})",
+        f"the database takes {roughly(one.seconds)} and more for a statement of {one.role} (process {one.pid})",
         "look at its load, its disk and its slowest statements in pg_stat_activity",
     )
 
@@ -146,13 +147,13 @@ def _of_queue(queue: RequestQueue) -> Stall:
         return Stall(
             Cause.NOT_CLAIMED,
             queue.target,
-            f"{waits}, the oldest for {_seconds(queue.oldest_seconds)}: launchers hold {queue.held} and take no more",
+            f"{waits}, the oldest for {roughly(queue.oldest_seconds)}: launchers hold {queue.held} and take no more",
             "start another launcher for it, or let one launch more at once",
         )
     return Stall(
         Cause.NOT_CLAIMED,
         queue.target,
-        f"{waits}, the oldest for {_seconds(queue.oldest_seconds)}: no launcher takes them",
+        f"{waits}, the oldest for {roughly(queue.oldest_seconds)}: no launcher takes them",
         f"start what launches for {queue.target!r}, such as `runbell launch dagster`; if it runs, look into its log",
     )
 
@@ -192,13 +193,13 @@ def _raising(sensor: SensorWork) -> Stall:
 
 def _slow(sensor: SensorWork) -> Stall:
     if sensor.running_seconds and not sensor.behind:
-        seen = f"one of its calls has been running for {_seconds(sensor.running_seconds)}"
+        seen = f"one of its calls has been running for {roughly(sensor.running_seconds)}"
     elif sensor.evaluated and sensor.settled_seconds is not None and sensor.settled_seconds < BEHIND_SECONDS:
         seen = f"{sensor.evaluated} evaluations lately, and {_waits(sensor)}"
     else:
         since = sensor.settled_seconds
         seen = f"{_waits(sensor)}, and nothing was finished" + (
-            f" for {_seconds(since)}" if since is not None else " lately"
+            f" for {roughly(since)}" if since is not None else " lately"
         )
     where = ", in a process of its own, because it blocked others" if sensor.apart else ""
     return Stall(
@@ -212,7 +213,7 @@ def _slow(sensor: SensorWork) -> Stall:
 
 def _waits(sensor: SensorWork) -> str:
     waits = f"{_counted(sensor.lag_events, 'event')} {_verb(sensor.lag_events)}"
-    return f"{waits}, the oldest for {_seconds(sensor.lag_seconds)}"
+    return f"{waits}, the oldest for {roughly(sensor.lag_seconds)}"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -221,18 +222,6 @@ def _counted(count: int, noun: str) -> str:
 
 def _verb(count: int) -> str:
     return "waits" if count == 1 else "wait"
-
-
-def _seconds(seconds: float) -> str:
-    """A length of time as people say it.
-
-    Example:
-        >>> _seconds(9.4), _seconds(125), _seconds(7300)
-        ('9 s', '2 min', '2 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6_000 else f"{seconds / 3_600:.0f} h"
 
 
 def _quoted(name: str) -> str:

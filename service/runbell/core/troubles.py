@@ -1,8 +1,9 @@
 """What is wrong with a sensor, as far as how it stands shows it, in words for whoever has to do something about it."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, Protocol, TypeAlias
+
+from runbell.core.durations import spoken
 
 Kind: TypeAlias = Literal["orphaned", "unowned", "failing", "behind"]
 
@@ -62,20 +63,3 @@ def troubles(sensor: Standing, *, after_seconds: float = 1.0) -> list[Trouble]:
         events = "1 event waits" if sensor.lag_events == 1 else f"{sensor.lag_events} events wait"
         found.append(Trouble("behind", f"it is {spoken(sensor.lag_seconds)} behind; {events}"))
     return found
-
-
-def spoken(seconds: float) -> str:
-    """A duration as people say it, in its two largest units.
-
-    Example:
-        >>> [spoken(seconds) for seconds in (0.0042, 7.25, 250, 90_061)]
-        ['4 ms', '7.2 s', '4 min 10 s', '1 d 1 h']
-    """
-    if seconds < 1:
-        return f"{round(seconds * 1000)} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-    (unit, size), (smaller, part) = next(pair for pair in pairwise(units) if seconds >= pair[0][1])
-    rest = int(seconds % size // part)
-    return f"{int(seconds // size)} {unit}" + (f" {rest} {smaller}" if rest else "")

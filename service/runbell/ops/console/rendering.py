@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import jinja2
 
-from runbell.core.troubles import spoken
+from runbell.core.durations import spoken
 from runbell.ops.console.looking import Page
 
 ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", "'": "\\'"}
