@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 from support.house import ROOT
@@ -41,6 +42,17 @@ def test_the_contracts_of_the_layers_are_kept():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_nothing_in_the_core_is_there_for_the_testing_kit_alone():
+    graph = grimp.build_graph("runbell", cache_dir=None)
+    importers = {
+        module: graph.find_modules_that_directly_import(module) for module in graph.find_children("runbell.core")
+    }
+    kits = [module for module, by in importers.items() if by and all(one.startswith("runbell.testing") for one in by)]
+
+    assert importers
+    assert kits == []
 
 
 def loaded(statement):

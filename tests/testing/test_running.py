@@ -1,11 +1,15 @@
 """The fixture `runbell_daemon`: a real daemon on a private server, for whoever writes sensors."""
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 import runbell
+import runbell.pytest_plugin
 from runbell.ops.trials import RunningDaemon
 from runbell.testing import VirtualDaemon
 from support.processes import python
@@ -112,3 +116,13 @@ def test_pytest_loads_nothing_of_it_before_a_test_asks() -> None:
     said = python(f"import sys, runbell.pytest_plugin\nprint(*(m for m in {heavy} if m in sys.modules))")
 
     assert said.split() == []
+
+
+def test_the_example_of_the_fixture_gives_what_it_says(runbell_daemon: Start) -> None:
+    module = ast.parse(Path(runbell.pytest_plugin.__file__).read_text())
+    (fixture,) = [one for one in module.body if isinstance(one, ast.FunctionDef) and one.name == "runbell_daemon"]
+    example = dedent((ast.get_docstring(fixture) or "").partition("Example:\n")[2])
+    names: dict[str, Any] = {}
+    exec(example, names)
+
+    names["test_the_chain"](runbell_daemon)

@@ -15,9 +15,9 @@ from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
 from runbell.core.resources import Bound, Opening
 from runbell.core.sensors import Sensor
-from runbell.core.stories import Story
 from runbell.testing.happenings import Happened, made_up_event
 from runbell.testing.log_lines import LogLine, RecordingLog
+from runbell.testing.stories import Story
 
 MAX_REQUESTS = 10_000
 

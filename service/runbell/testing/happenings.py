@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 
 from runbell.core.events import RunEvent
-from runbell.core.stories import failure_message
+from runbell.testing.stories import failure_message
 
 A_MOMENT = 1_767_225_600.0  # 2026-01-01 00:00 UTC
 
