@@ -1,4 +1,4 @@
-"""The limits of taste that ruff has no rule for: the length of files and of functions."""
+"""The limits of taste that ruff has no rule for: the length of files and of functions, and what the core may hold."""
 
 import ast
 
@@ -25,6 +25,18 @@ def test_no_function_is_longer_than_40_lines():
                 found[f"{path.relative_to(ROOT)}:{node.name}"] = lines
 
     assert found == {}
+
+
+def test_the_core_waits_for_nothing():
+    waits = ast.Await | ast.AsyncFunctionDef | ast.AsyncWith | ast.AsyncFor
+    found = {
+        f"{path.name}:{node.lineno}"
+        for path in python_files("service/runbell/core")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, waits)
+    }
+
+    assert found == set()
 
 
 def test_no_file_is_named_after_nothing():

@@ -8,6 +8,7 @@ import pytest
 
 import runbell.alerts
 import runbell.core
+import runbell.resources
 import runbell.testing
 
 MODULES = [
@@ -18,6 +19,7 @@ MODULES = [
     "runbell.ops.metrics",
     "runbell.ops.http",
     *(f"runbell.alerts.{found.name}" for found in pkgutil.iter_modules(runbell.alerts.__path__)),
+    *(f"runbell.resources.{found.name}" for found in pkgutil.iter_modules(runbell.resources.__path__)),
     *(f"runbell.testing.{found.name}" for found in pkgutil.iter_modules(runbell.testing.__path__)),
     *(f"runbell.core.{found.name}" for found in pkgutil.iter_modules(runbell.core.__path__)),
 ]

@@ -19,11 +19,13 @@ from runbell import (
     run_failure_sensor,
     run_status_sensor,
 )
-from runbell.core import dagster_resources
 from runbell.core.binding import bound
+from runbell.core.contexts import RunStatusSensorContext
 from runbell.core.dagster_resources import is_dagster_resource_class
-from runbell.core.resources import Bound, Opening
-from runbell.testing import evaluate
+from runbell.core.resources import Bound
+from runbell.resources import dagster as opened_by_dagster
+from runbell.resources.opening import Opening
+from runbell.testing import evaluate, made_up_event
 
 NOTED: list[str] = []
 
@@ -367,6 +369,13 @@ def test_a_context_that_was_given_nothing_has_nothing_to_tear_down():
         assert context.resource_defs == {}
 
 
+def test_a_daemons_context_of_a_module_without_resources_has_none_and_takes_none():
+    with RunStatusSensorContext("it", made_up_event(), None) as context:
+        assert (context.resource_defs, hasattr(context.resources, "db")) == ({}, False)
+        with pytest.raises(NotHereError, match=r"^context.merge_resources is not here: it is for a test's context"):
+            context.merge_resources({"db": 1})
+
+
 @pytest.mark.parametrize("sensor", [plain, on_the_loop])
 def test_a_resource_of_dagsters_is_set_up_by_dagster(monkeypatch, sensor):
     """As tests/orchestrators/test_dagster_resources.py shows with Dagster itself."""
@@ -382,9 +391,9 @@ def test_a_resource_of_dagsters_is_set_up_by_dagster(monkeypatch, sensor):
     )
     monkeypatch.setitem(sys.modules, "dagster", made)
     theirs = type("ConfigurableResourceFactory", (), {"__module__": "dagster._config", "name": "theirs"})
-    dagster_resources._instance.cache_clear()
+    opened_by_dagster._instance.cache_clear()
 
     assert is_dagster_resource_class(theirs)
     assert evaluate(sensor, resources={"db": theirs()}).requests[0].run_key == "theirs"
     assert NOTED == ["set up in an instance", "called", "torn down"]
-    dagster_resources._instance.cache_clear()
+    opened_by_dagster._instance.cache_clear()

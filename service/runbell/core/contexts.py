@@ -12,7 +12,7 @@ from runbell.core.errors import NotHereError
 from runbell.core.events import RunEvent, StepFailure
 from runbell.core.idempotency import idempotency_key
 from runbell.core.instances import Instance, Lookups
-from runbell.core.resources import Bound, Opening, Resources
+from runbell.core.resources import Opened, Resources, Undeclared
 from runbell.core.run_urls import run_url
 from runbell.core.runs import PARTITION_TAG, DagsterRun, RunFacts
 from runbell.core.sensors import Sensor
@@ -171,26 +171,26 @@ class RunStatusSensorContext:
     @cached_property
     def resources(self) -> Any:
         """What the sensors module declares as `resources`, as attributes."""
-        return Resources(self._opening)
+        return Resources(self._opened)
 
     @cached_property
-    def _opening(self) -> Opening:
-        return Opening(Bound())
+    def _opened(self) -> Opened:
+        return Undeclared()
 
-    def open_with(self, opening: Opening) -> None:
+    def open_with(self, opened: Opened) -> None:
         """Its resources are these."""
         self.__dict__.pop("resources", None)
-        self._opening = opening
+        self._opened = opened
 
     @property
     def resource_defs(self) -> dict[str, Any]:
         """The resources as they are declared, by key; nothing is set up for it."""
-        return dict(self._opening.declared)
+        return dict(self._opened.declared)
 
     def merge_resources(self, resources: Mapping[str, Any]) -> "RunStatusSensorContext":
         """A copy, for a test, with these resources in addition."""
         made = copy(self)
-        made.open_with(Opening(Bound({**self._opening.declared, **resources})).kept_open())
+        made.open_with(self._opened.merged(resources))
         return made
 
     def __enter__(self) -> Self:
@@ -198,7 +198,7 @@ class RunStatusSensorContext:
 
     def __exit__(self, *raised: object) -> None:
         """Tears down what a test's context has set up."""
-        self._opening.close()
+        self._opened.close()
 
     @property
     def failure_event(self) -> Any:

@@ -1,25 +1,13 @@
-"""What a sensor's function is given beside its context: what the module declares as `resources`, set up for each
-evaluation and torn down behind it.
-
-A value is given as it is, also one that could be entered, as Dagster does: most that can be entered (a client, a
-connection) cannot be entered twice. A function is called for each evaluation: a generator is resumed afterwards, a
-context manager that it returns is left, what an `async def` gives is awaited on the event loop. A function under
-`functools.cache` is called once a process and its result is given as it is. Dagster's own resources go through Dagster.
+"""What a sensor's function is given beside its context: what the module declares as `resources`. Which it may reach is
+said here; `resources/opening.py` sets them up and tears them down.
 """
 
-import contextlib
-import inspect
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
-from runbell.core.dagster_resources import DagsterOpening, is_dagster_resource
-from runbell.core.errors import NotHereError, RunbellError
-from runbell.core.resource_kinds import CACHED, is_async, is_called, is_plain
-
-# in_thread(function) calls a function that may block, beside the event loop.
-InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+from runbell.core.errors import NotHereError
+from runbell.core.resource_kinds import is_async
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,135 +30,78 @@ class Bound:
         return any(is_async(self.declared[key]) for key in self.keys if key in self.declared)
 
 
-class Opening:
-    """The resources of one evaluation: which are set up, and what to do for the others.
-
-    Example:
-        >>> opening = Opening(Bound({"greeting": lambda: "hello"}, {"said": "greeting"}, frozenset({"greeting"})))
-        >>> opening.call(lambda said: said.upper())
-        'HELLO'
-    """
-
-    __slots__ = ("_bound", "_stack", "_values")
-
-    def __init__(self, bound: Bound) -> None:
-        self._bound = bound
-        self._values: dict[str, Any] = {}
-        # Where a plain function's thread sets up what it looks at.
-        self._stack: contextlib.ExitStack | None = None
-
-    def call(self, function: Callable[..., Any]) -> Any:
-        """`function(**resources)` between set-up and tear-down, all in this thread."""
-        raised: BaseException | None = None
-        with contextlib.ExitStack() as stack:
-            try:
-                return function(**self._set_up(stack))
-            except BaseException as error:
-                raised = error
-                raise
-            finally:
-                self._stack = None
-        raise _swallowed(raised)
-
-    async def acall(self, function: Callable[..., Awaitable[Any]], in_thread: InThread) -> Any:
-        """`await function(**resources)`, set up on the event loop; what may block is entered and left in a thread."""
-
-        async def called() -> Any:
-            return await function(**self._arguments())
-
-        return await self._acall_with(self._bound.keys, called, in_thread)
-
-    async def acall_around(self, function: Callable[[], Awaitable[Any]], in_thread: InThread) -> Any:
-        """`await function()` between set-up and tear-down of what is async; the rest is set up by `call`, in there."""
-        keys = {key for key in self._bound.keys if is_async(self._declared(key))}
-        return await self._acall_with(keys, function, in_thread)
-
-    async def _acall_with(
-        self, keys: Collection[str], function: Callable[[], Awaitable[Any]], in_thread: InThread
-    ) -> Any:
-        raised: BaseException | None = None
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                for key in sorted(keys):
-                    with _named(key):
-                        self._values[key] = await _aopened(self._declared(key), stack, in_thread)
-                return await function()
-            except BaseException as error:
-                raised = error
-                raise
-        raise _swallowed(raised)
-
-    def kept_open(self) -> "Opening":
-        """The same, for a context of a test: what is looked at is set up, and torn down when that is forgotten."""
-        self._stack = contextlib.ExitStack()
-        return self
-
-    def close(self) -> None:
-        """Tear down what a test's context has set up."""
-        if self._stack is not None:
-            self._values.clear()
-            self._stack.close()
+class Opened(Protocol):
+    """The resources of one evaluation, from whoever sets them up."""
 
     @property
     def declared(self) -> Mapping[str, Any]:
         """As the module has them, by key."""
-        return self._bound.declared
 
     def get(self, key: str) -> Any:
-        """The resource; set up now if it is not yet.
+        """The resource.
 
         Raises:
             NotHereError: nobody declares it.
             RunbellError: it cannot be set up at this moment.
         """
-        if key in self._values:
-            return self._values[key]
-        declared = self._declared(key)
-        if is_plain(declared):
-            return declared
-        if self._stack is None or is_async(declared):
-            raise RunbellError(
-                f"context.resources.{key} is not set up: take it as an annotated parameter,"
-                f" or write required_resource_keys={{{key!r}}}"
-            )
-        with _named(key):
-            self._values[key] = _opened(declared, self._stack)
-        return self._values[key]
 
-    def _set_up(self, stack: contextlib.ExitStack) -> dict[str, Any]:
-        self._stack = stack
-        for key in sorted(self._bound.keys):
-            self._values[key] = self.get(key)
-        return self._arguments()
+    def merged(self, resources: Mapping[str, Any]) -> "Opened":
+        """These and more, for a context of a test."""
 
-    def _arguments(self) -> dict[str, Any]:
-        return {parameter: self._values[key] for parameter, key in self._bound.parameters.items()}
+    def close(self) -> None:
+        """Tear down what a test's context has set up."""
 
-    def _declared(self, key: str) -> Any:
-        if key not in self._bound.declared:
-            known = ", ".join(sorted(self._bound.declared)) or "none"
-            raise NotHereError(
-                f"context.resources.{key} is not here: nobody declares it (declared: {known});"
-                f' write resources = {{"{key}": ...}} in the sensors module'
-            )
-        return self._bound.declared[key]
+
+class Undeclared:
+    """Of a module that declares none."""
+
+    __slots__ = ()
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        return {}
+
+    def get(self, key: str) -> Any:
+        refuse_undeclared(key, {})
+
+    def merged(self, _: Mapping[str, Any]) -> Opened:
+        raise NotHereError(
+            "context.merge_resources is not here: it is for a test's context, see build_run_status_sensor_context;"
+            " what a sensor takes stands in its module's resources"
+        )
+
+    def close(self) -> None:
+        """Nothing was set up."""
 
 
 class Resources:
     """What `context.resources` is. An undeclared resource is an AttributeError.
 
     Example:
-        >>> Resources(Opening(Bound({"channel": "#alerts"}))).channel
-        '#alerts'
+        >>> hasattr(Resources(Undeclared()), "channel")
+        False
     """
 
-    __slots__ = ("_opening",)
+    __slots__ = ("_opened",)
 
-    def __init__(self, opening: Opening) -> None:
-        self._opening = opening
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
 
     def __getattr__(self, name: str) -> Any:
-        return self._opening.get(name)
+        return self._opened.get(name)
+
+
+def refuse_undeclared(key: str, declared: Mapping[str, Any]) -> NoReturn:
+    """Says of a resource that is looked at that it is none of these.
+
+    Raises:
+        NotHereError: always; it says where to declare it.
+    """
+    known = ", ".join(sorted(declared)) or "none"
+    raise NotHereError(
+        f"context.resources.{key} is not here: nobody declares it (declared: {known});"
+        f' write resources = {{"{key}": ...}} in the sensors module'
+    )
 
 
 def unbound(parameters: Collection[str], required: frozenset[str]) -> Bound | None:
@@ -178,81 +109,3 @@ def unbound(parameters: Collection[str], required: frozenset[str]) -> Bound | No
     if not parameters and not required:
         return None
     return Bound({}, {name: name for name in parameters}, frozenset(parameters) | required)
-
-
-def _opened(declared: Any, stack: contextlib.ExitStack) -> Any:
-    if isinstance(declared, CACHED):
-        return declared()
-    made = declared() if is_called(declared) else declared
-    manager = _manager_of(made)
-    if manager is None:
-        return made
-    if hasattr(manager, "__enter__"):
-        return stack.enter_context(manager)
-    raise RunbellError("it is async, but what gives it is not: write `async def` for it")
-
-
-async def _aopened(declared: Any, stack: contextlib.AsyncExitStack, in_thread: InThread) -> Any:
-    if is_plain(declared):
-        return declared
-    if isinstance(declared, CACHED):
-        return await in_thread(declared)
-    here = is_async(declared)
-    made = declared
-    if is_called(declared):
-        made = declared() if here else await in_thread(declared)
-    if inspect.iscoroutine(made):
-        made = await made
-    manager = _manager_of(made)
-    if manager is None:
-        return made
-    if hasattr(manager, "__aenter__"):
-        return await stack.enter_async_context(manager)
-    if hasattr(manager, "__enter__"):
-        return await stack.enter_async_context(_Elsewhere(manager, in_thread))
-    return await manager
-
-
-def _manager_of(made: Any) -> Any:
-    """What is entered or awaited to have it; None: it is had already."""
-    if is_dagster_resource(made):
-        return DagsterOpening(made)
-    if inspect.isgenerator(made):
-        return contextlib.contextmanager(lambda: made)()
-    if inspect.isasyncgen(made):
-        return contextlib.asynccontextmanager(lambda: made)()
-    kind = type(made)
-    entered = hasattr(kind, "__enter__") or hasattr(kind, "__aenter__")
-    return made if entered or inspect.isawaitable(made) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Elsewhere:
-    """A context manager that may block: entered and left in a thread."""
-
-    inner: Any
-    in_thread: InThread
-
-    async def __aenter__(self) -> Any:
-        return await self.in_thread(self.inner.__enter__)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        swallowed: bool | None = await self.in_thread(lambda: self.inner.__exit__(kind, error, trace))
-        return swallowed
-
-
-@contextlib.contextmanager
-def _named(key: str) -> Iterator[None]:
-    """Whatever goes wrong in the body says of which resource it was."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(f"while resource {key!r} was set up")
-        raise
-
-
-def _swallowed(raised: BaseException | None) -> BaseException:
-    """A resource's tear-down must not make a success of a function that failed."""
-    return raised if raised is not None else RunbellError("a resource swallowed what was raised")

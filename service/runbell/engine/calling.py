@@ -12,11 +12,11 @@ from anyio import CapacityLimiter, from_thread, to_thread
 
 from runbell.core.contexts import RunStatusSensorContext
 from runbell.core.requests import RunRequest, SensorResult, SkipReason
-from runbell.core.resources import Opening
 from runbell.core.sensors import Sensor
 from runbell.engine.calls import Call, Calls
 from runbell.engine.deadlines import Deadlines
 from runbell.engine.markers import marked
+from runbell.resources.opening import Opening
 
 # Nothing in these waits to be drained. Asking the abstract classes instead took 6 % of a worker's time.
 PLAIN = frozenset({type(None), RunRequest, SkipReason, SensorResult, list, tuple})

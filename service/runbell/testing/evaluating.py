@@ -13,8 +13,9 @@ from runbell.core.events import RunEvent
 from runbell.core.finality import RETRIED, sign_of
 from runbell.core.outcomes import conclude, conclude_raised
 from runbell.core.requests import Conclusion, RequestDraft, RunRequest
-from runbell.core.resources import Bound, Opening
+from runbell.core.resources import Bound
 from runbell.core.sensors import Sensor
+from runbell.resources.opening import Opening
 from runbell.testing.happenings import Happened, made_up_event
 from runbell.testing.log_lines import LogLine, RecordingLog
 from runbell.testing.stories import Story
