@@ -2,7 +2,7 @@
 
 import pytest
 
-from runbell.core.seen import EventWriter, Facts, RequestQueue, SensorWork, SlowStatement
+from runbell.core.observations import EventWriter, Facts, RequestQueue, SensorWork, SlowStatement
 from runbell.core.stalls import Cause, Stall, changed, explain
 
 LATE = {"lag_events": 12, "lag_seconds": 42.0}

@@ -3,8 +3,8 @@
 What speaks to a channel (slack_sdk, smtplib, Apprise) is imported when an alert is sent, not before.
 """
 
+from runbell.alerts.apprise import make_notify_on_run_failure_sensor, notify
 from runbell.alerts.email import make_email_on_run_failure_sensor
-from runbell.alerts.notifying import make_notify_on_run_failure_sensor, notify
 from runbell.alerts.refusals import NotifyError
 from runbell.alerts.secret import EnvVar, SecretFile
 from runbell.alerts.slack import make_slack_on_run_failure_sensor

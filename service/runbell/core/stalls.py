@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runbell.core.durations import roughly
-from runbell.core.seen import (
+from runbell.core.observations import (
     BEHIND_SECONDS,
     OPEN_SECONDS,
     STATEMENT_SECONDS,

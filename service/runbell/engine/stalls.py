@@ -11,8 +11,8 @@ import anyio.to_thread
 import structlog
 
 from runbell.core.errors import RunbellError, StoreUnavailableError
+from runbell.core.observations import BEHIND_SECONDS
 from runbell.core.progress import Progress
-from runbell.core.seen import BEHIND_SECONDS
 from runbell.core.stalls import Cause, Stall, changed, explain
 from runbell.engine.term import Term
 from runbell.store.connections import Connection

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runbell.core.seen import (
+from runbell.core.observations import (
     LATELY_SECONDS,
     OPEN_SECONDS,
     STATEMENT_SECONDS,

@@ -1,4 +1,4 @@
-"""What is seen in the database of how things move; `stalls` says what it means."""
+"""What is observed in the database of how things move; `stalls` says what it means."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
