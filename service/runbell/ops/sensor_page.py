@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from runbell.core.errors import SettingsError
-from runbell.core.filters import Filter, JobPattern
 from runbell.core.stalls import Stall
 from runbell.ops.finding import find_sensor
 from runbell.ops.overview import read_overview
+from runbell.ops.watching import said_filter, said_narrowing
 from runbell.store.connections import Session
 from runbell.store.listings import Listed
 from runbell.store.overview import SensorState, filter_of, show_sensor
@@ -31,9 +31,11 @@ class SensorPage:
     def text(self) -> str:
         """The page."""
         cells: Mapping[str, Any] = self.shown.cells
+        wanted = filter_of(cells["filter"])
         lines = [
             ("state", _state(cells)),
-            ("watches", said_filter(filter_of(cells["filter"]))),
+            ("watches", said_filter(wanted)),
+            *([("only", said_narrowing(wanted))] if wanted.narrowing else []),
             ("module", cells["module"] + (f" of {cells['code_location']}" if cells["code_location"] else "")),
             ("deployed", cells["deployed_at"]),
             ("evaluated by", _holder(self.state, cells)),
@@ -65,23 +67,6 @@ async def read_sensor_page(session: Session, name: str) -> SensorPage:
     # What concerns everybody concerns this one too.
     stalls = [stall for stall in overview.stalls if stall.sensor_name in {None, name}]
     return SensorPage(state, shown, await list_ticks(session, name, TICKS), stalls)
-
-
-def said_filter(wanted: Filter) -> str:
-    """What a filter asks for.
-
-    Example:
-        >>> said_filter(Filter(frozenset({"FAILURE"}), (JobPattern("etl_*"),), "shop"))
-        'FAILURE of etl_* in code location shop'
-    """
-    jobs = "every job" if wanted.jobs is None else ", ".join(map(_job, wanted.jobs))
-    where = "every code location" if wanted.scope is None else f"code location {wanted.scope}"
-    own = ", also its own runs" if wanted.own_runs else ""
-    return f"{', '.join(sorted(wanted.statuses))} of {jobs} in {where}{own}"
-
-
-def _job(job: JobPattern) -> str:
-    return job.job_name if job.code_location is None else f"{job.code_location}:{job.job_name}"
 
 
 def _state(cells: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runbell.core.filters import JobPattern
+from runbell.core.filters import Filter
 from runbell.core.narrowing import Narrowing
 from runbell.core.resource_kinds import is_enterable
 from runbell.core.sensors import Sensor
@@ -16,6 +16,7 @@ from runbell.ops.failures import explained
 from runbell.ops.loading import load_sensors
 from runbell.ops.masking import mask
 from runbell.ops.settings import Settings, read_settings
+from runbell.ops.watching import said_filter, said_job, said_narrowing
 
 
 def check(
@@ -41,8 +42,8 @@ def check(
     if json:
         typer.echo(json_text.dumps(rows, indent=2, default=str))
         return
-    for row in rows:
-        typer.echo(said(row))
+    for row, sensor in zip(rows, loaded.sensors, strict=True):
+        typer.echo(said(row, sensor.filter(settings.code_location)))
     typer.echo(f"{len(rows)} sensors in {loaded.module}, no mistakes" if len(rows) != 1 else "1 sensor, no mistakes")
 
 
@@ -54,8 +55,8 @@ def row_of(sensor: Sensor, settings: Settings) -> dict[str, Any]:
         "sensor_name": sensor.identity(settings.code_location),
         "description": sensor.description,
         "statuses": sorted(sensor.statuses),
-        "monitored_jobs": None if sensor.jobs is None else list(map(_job, sensor.jobs)),
-        "excluded_jobs": list(map(_job, sensor.excluded_jobs)),
+        "monitored_jobs": None if sensor.jobs is None else list(map(said_job, sensor.jobs)),
+        "excluded_jobs": list(map(said_job, sensor.excluded_jobs)),
         "monitored_tags": {one.key: list(one.values) or one.present for one in narrowing.tags},
         "monitored_partitions": list(narrowing.partitions),
         "monitored_origins": list(narrowing.origins),
@@ -115,17 +116,14 @@ def notes_on(sensor: Sensor) -> list[str]:
     return notes
 
 
-def said(row: dict[str, Any]) -> str:
+def said(row: dict[str, Any], wanted: Filter) -> str:
     """A row for people."""
-    jobs = "every job" if row["monitored_jobs"] is None else ", ".join(row["monitored_jobs"])
-    jobs += f" except {', '.join(row['excluded_jobs'])}" if row["excluded_jobs"] else ""
-    where = "every code location" if row["code_location"] is None else f"code location {row['code_location']}"
     start = "running" if row["active"] else "stopped"
     calls = "one at a time" if row["max_concurrent"] == 1 else f"up to {row['max_concurrent']} at once"
     lines = [
         ("", row["description"]),
-        ("watches", f"{', '.join(row['statuses'])} of {jobs} in {where}"),
-        ("only", said_narrowing(row)),
+        ("watches", said_filter(wanted)),
+        ("only", said_narrowing(wanted, only_final_failures=row["only_final_failures"])),
         ("requests", ", ".join(row["request_jobs"]) or "nothing"),
         ("resources", ", ".join(row["resources"])),
         ("state", f"{start}, as {'declared' if row['default_status'] else 'RUNBELL_DEFAULT_STATUS says'}"),
@@ -136,30 +134,6 @@ def said(row: dict[str, Any]) -> str:
     ]
     shown = [f"  {name:<9} {text}" if name else f"  {text}" for name, text in lines if text]
     return "\n".join([row["sensor_name"], *shown, ""])
-
-
-def said_narrowing(row: dict[str, Any]) -> str:
-    """What it asks of a run beyond its status and job; empty: nothing."""
-    tags = [_tag(key, asked) for key, asked in row["monitored_tags"].items()]
-    partitions, origins = row["monitored_partitions"], row["monitored_origins"]
-    return "; ".join(
-        [
-            *([f"tags {', '.join(tags)}"] if tags else []),
-            *([f"partitions {', '.join(partitions)}"] if partitions else []),
-            *(["failures that are not retried"] if row["only_final_failures"] else []),
-            *([f"started by {', '.join(origins)}"] if origins else []),
-        ]
-    )
-
-
-def _tag(key: str, asked: object) -> str:
-    if isinstance(asked, list):
-        return f"{key}={' or '.join(asked)}"
-    return f"{key} with any value" if asked else f"no {key}"
-
-
-def _job(job: JobPattern) -> str:
-    return job.job_name if job.code_location is None else f"{job.code_location}:{job.job_name}"
 
 
 def _limits(row: dict[str, Any]) -> str:

@@ -5,12 +5,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from runbell.core.filters import Filter
 from runbell.ops.console.chains import read_chain
 from runbell.ops.console.looking import Look, Page, Question
 from runbell.ops.console.plots import Point, plot
 from runbell.ops.console.sensor_list import ORDERS, SHOWN, list_page, listed
+from runbell.ops.watching import said_filter, said_narrowing
 from runbell.store import inspection
+from runbell.store.overview import filter_of
 
 Maker: TypeAlias = Callable[[Look, Question], Awaitable[Page]]
 
@@ -59,7 +60,7 @@ async def sensor(look: Look, question: Question) -> Page:
         "sensor": row,
         "listed": None if state is None else listed(state),
         "stalls": [one for one in look.standing.stalls if one.sensor_name in {None, name}],
-        "watches": Filter.read(str(row["filter"])),
+        "watches": _watches(str(row["filter"])),
         "ticks": [{**tick, "notable": _notable(tick["details"])} for tick in ticks[:ROWS]],
         "older": ticks[ROWS - 1]["tick_id"] if len(ticks) > ROWS else None,
         "before": before,
@@ -183,6 +184,12 @@ def _sensor_commands(name: str, *, dead: bool) -> list[tuple[str, list[str]]]:
     if dead:
         commands.append(("call what was given up again; it asks first", ["dead-letters", "retry", f"--sensor={name}"]))
     return commands
+
+
+def _watches(stored: str) -> list[str]:
+    """What it watches, then what it only watches of that, if it asks for more."""
+    wanted = filter_of(stored)
+    return [said for said in (said_filter(wanted), said_narrowing(wanted)) if said]
 
 
 def _points(ticks: list[inspection.Row], column: str) -> list[Point]:
