@@ -205,10 +205,18 @@ def test_a_command_is_one_printable_line_whatever_it_is_about(word):
     assert quoted(word).isprintable()
 
 
-@pytest.mark.parametrize("given", ["-1", "1.5", "x", "9" * 30, "٣", " 1"])
-def test_a_number_in_an_address_is_a_number(given):
-    with pytest.raises(QuestionError, match="id is"):
+@pytest.mark.parametrize(
+    "given", ["-1", "1.5", "x", "9" * 30, "٣", " 1", str(2**63), "0" * 20 + "9" * 30, "9" * 5000, "0" * 5000]
+)
+def test_a_number_in_an_address_is_a_number_that_a_row_can_have(given):
+    with pytest.raises(QuestionError, match=f"id is .*whole number up to {2**63 - 1}"):
         Question({"id": given}).number("id")
+
+
+async def test_the_largest_number_in_an_address_is_that_of_no_row(database_url):
+    async with Look(database_url, Standing(), LogLines()) as look:
+        for path in ("/request", "/dead-letter"):
+            assert (await PAGES[path](look, Question({"id": str(2**63 - 1)}))).status == 404
 
 
 def test_a_token_opens_and_nothing_else_does():

@@ -10,9 +10,9 @@ from runbell.store import connections
 
 # Nothing that a page asks may take longer, and none of it can write.
 STATEMENT_TIMEOUT = "5s"
-CONNECT_SECONDS = 5.0
 # A number in an address stands for a bigint.
 LARGEST = 2**63 - 1
+DIGITS = len(str(LARGEST))
 
 
 class QuestionError(Exception):
@@ -45,8 +45,9 @@ class Question:
         found = self.text(name)
         if found is None:
             return None
-        if not (found.isascii() and found.isdecimal()) or int(found[:20]) > LARGEST:
-            raise QuestionError(f"{name} is {found[:50]!r}, but it must be a whole number")
+        # Its length first: what is longer is not worth reading, and int() refuses what is much longer.
+        if not (found.isascii() and found.isdecimal()) or len(found) > DIGITS or int(found) > LARGEST:
+            raise QuestionError(f"{name} is {found[:50]!r}, but it must be a whole number up to {LARGEST}")
         return int(found)
 
     def choice(self, name: str, choices: Sequence[str]) -> str:

@@ -24,19 +24,19 @@ WANTED = ("any", "open", "ended", "launched")
 
 async def overview(look: Look, question: Question) -> Page:
     """How everything stands."""
-    asked = {
-        "part": question.text("name"),
-        "shown": question.choice("show", SHOWN),
-        "order": question.choice("order", ORDERS),
-    }
+    part, shown, order = question.text("name"), question.choice("show", SHOWN), question.choice("order", ORDERS)
     sensors = list_page(
-        look.standing.everyone,
-        part_of_name=asked["part"],
-        shown=asked["shown"] or "all",
-        order=asked["order"] or "attention",
-        page=question.number("page") or 1,
+        look.standing.everyone, part_of_name=part, shown=shown, order=order, page=question.number("page") or 1
     )
-    values = {"sensors": sensors, "standing": look.standing, "shown_choices": SHOWN, "orders": ORDERS, **asked}
+    values = {
+        "sensors": sensors,
+        "standing": look.standing,
+        "part": part,
+        "shown": shown,
+        "shown_choices": SHOWN,
+        "order": order,
+        "orders": ORDERS,
+    }
     commands = [
         ("the same in a terminal", ["status"]),
         ("what each sensor watches, before it is deployed", ["check"]),
