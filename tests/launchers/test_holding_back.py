@@ -74,6 +74,9 @@ async def test_requests_for_a_paused_target_wait_and_are_launched_when_it_is_res
         assert row.pop("oldest_seconds") > 0
         assert row.pop("paused_at")
         assert row == {"target": "here", "paused": True, "pending": 2, "claimed": 0}
+        assert command(database_url, "launchers", "pause", "afar") == "requests for afar wait from now on\n"
+        (first,) = json.loads(command(database_url, "launchers", "list", "--json", "--limit", "1"))
+        assert first["target"] == "afar"
 
         # Nothing but the ring of the resumption wakes it.
         assert command(database_url, "launchers", "resume", "here") == "requests for here are launched again\n"

@@ -7,8 +7,9 @@ import pytest
 
 from runbell.core.errors import SettingsError, StoreUnavailableError
 from runbell.engine.daemon import Daemon, DaemonOptions
+from runbell.ops.asking import ask
 from runbell.ops.settings import Settings, read_settings, same_settings
-from runbell.store.connections import connect
+from runbell.store.connections import Connection, connect
 from runbell.store.url_files import UrlFromFile, current
 from support.processes import runbell
 
@@ -142,7 +143,14 @@ async def test_a_mistake_in_the_address_to_listen_at_is_reported_under_its_own_n
 
 
 @pytest.mark.parametrize(
-    "command", [["status"], ["dead-letters", "list"], ["attach", "dagster"], ["launch", "simulated"]]
+    "command",
+    [
+        ["status"],
+        ["dead-letters", "list"],
+        ["attach", "dagster"],
+        ["launch", "simulated"],
+        ["launchers", "list"],
+    ],
 )
 def test_every_command_takes_the_file(command: list[str], tmp_path: Path) -> None:
     done = runbell(*command, "--database-url-file", str(tmp_path / "nothing"))
@@ -150,3 +158,16 @@ def test_every_command_takes_the_file(command: list[str], tmp_path: Path) -> Non
     assert done.code == 2
     assert "--database-url-file: " in done.stderr
     assert "cannot be read" in done.stderr
+
+
+def test_a_question_is_asked_at_the_address_that_was_read_before(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def question(session: Connection) -> int:
+        found: int = await session.fetchval("SELECT 1")
+        return found
+
+    # Whoever reads the settings once more would find this.
+    monkeypatch.setenv("RUNBELL_LOG_LEVEL", "loud")
+
+    assert ask(database_url, question) == 1

@@ -37,25 +37,22 @@ def database_url_of(database_url: str | None, database_url_file: str | None) -> 
     return read_settings(database_url=database_url, database_url_file=database_url_file).database_url
 
 
-def ask(
-    database_url: str | None, question: Callable[[connections.Connection], Awaitable[T]], *, patient: bool = False
-) -> T:
+def ask(url: str, question: Callable[[connections.Connection], Awaitable[T]], *, patient: bool = False) -> T:
     """The answer to a question.
 
     Args:
-        database_url: what the flags gave; None: as the settings say.
+        url: as `database_url_of` or the settings give it.
         question: is given a session of its own.
         patient: its statements may take as long as they do.
 
     Raises:
-        SettingsError: there is no URL, or none that can be read.
+        SettingsError: it cannot be understood.
         StoreUnavailableError: the database cannot be reached.
         SchemaBehindError: it is not migrated.
 
     Example:
-        daemons = ask(None, list_daemons)
+        daemons = ask(settings.database_url, list_daemons)
     """
-    url = read_settings(database_url=database_url).database_url
     return anyio.run(_ask, url, question, patient)
 
 

@@ -64,7 +64,7 @@ async def read_overview(session: Session) -> Overview:
         SchemaBehindError: it is not migrated.
 
     Example:
-        overview = ask(None, read_overview)
+        overview = ask(settings.database_url, read_overview)
     """
     began = time.perf_counter()
     sensors = await read_sensor_states(session)

@@ -20,8 +20,8 @@ async def resume_target(session: Session, target: str) -> bool:
     return changed
 
 
-async def list_targets(session: Session) -> list[Listed]:
-    """The targets that have open requests, or are paused."""
+async def list_targets(session: Session, limit: int) -> list[Listed]:
+    """The targets that have open requests, or are paused, by name."""
     with translated():
-        rows = await session.fetch(statement("list_targets"))
+        rows = await session.fetch(statement("list_targets"), limit)
     return listed(rows)

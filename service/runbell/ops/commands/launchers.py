@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runbell.ops.asking import ask
+from runbell.ops.asking import JsonArray, Url, UrlFile, ask, database_url_of
 from runbell.ops.failures import explained
 from runbell.ops.tables import show_list
 from runbell.store.targets import list_targets, pause_target, resume_target
@@ -17,32 +17,37 @@ launchers = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Database = Annotated[str | None, typer.Option(help="RUNBELL_DATABASE_URL", metavar="VALUE")]
 Target = Annotated[str, typer.Argument(help="The target that requests name, such as dagster.", metavar="TARGET")]
 
 
 @launchers.command("list")
 def list_(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, every column.")] = False,
-    database_url: Database = None,
+    limit: Annotated[int, typer.Option(help="So many.", min=1)] = 100,
+    as_json: JsonArray = False,
+    database_url: Url = None,
+    database_url_file: UrlFile = None,
 ) -> None:
-    """List the targets that have requests waiting, or are paused."""
+    """List the targets that have requests waiting, or are paused, by name."""
     with explained():
-        show_list(ask(database_url, list_targets), COLUMNS, as_json=as_json, nothing="nothing waits to be launched")
+        url = database_url_of(database_url, database_url_file)
+        rows = ask(url, lambda session: list_targets(session, limit))
+        show_list(rows, COLUMNS, as_json=as_json, nothing="nothing waits to be launched")
 
 
 @launchers.command()
-def pause(target: Target, *, database_url: Database = None) -> None:
+def pause(target: Target, *, database_url: Url = None, database_url_file: UrlFile = None) -> None:
     """Let requests for a target wait, whoever launches them. What is being launched goes on."""
     with explained():
-        changed = ask(database_url, lambda session: pause_target(session, target))
+        url = database_url_of(database_url, database_url_file)
+        changed = ask(url, lambda session: pause_target(session, target))
         typer.echo(f"requests for {target} wait from now on" if changed else f"requests for {target} wait already")
 
 
 @launchers.command()
-def resume(target: Target, *, database_url: Database = None) -> None:
+def resume(target: Target, *, database_url: Url = None, database_url_file: UrlFile = None) -> None:
     """Have requests for a target launched again, those that waited first."""
     with explained():
-        changed = ask(database_url, lambda session: resume_target(session, target))
+        url = database_url_of(database_url, database_url_file)
+        changed = ask(url, lambda session: resume_target(session, target))
         typer.echo(f"requests for {target} are launched again" if changed else f"{target} was not paused")

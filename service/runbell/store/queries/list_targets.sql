@@ -1,4 +1,5 @@
 -- The targets that have open requests or are paused; `document` is the whole row as JSON.
+-- $1 row_limit integer
 WITH open AS (
     SELECT
         q.target,
@@ -29,3 +30,4 @@ SELECT
     l.oldest_seconds
 FROM listed AS l
 ORDER BY l.target
+LIMIT $1::integer
