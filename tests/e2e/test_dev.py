@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -182,10 +183,21 @@ def test_the_examples_alert_chain_and_clean_up(tmp_path: Path) -> None:
     assert not [line for line in evaluated if line["outcome"] == "failed"]
 
 
+def test_the_console_is_where_the_settings_say(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = runbell("dev", cwd=tmp_path, RUNBELL_HTTP_PORT=str(port))
+
+    assert done.code == 2
+    assert done.stderr.startswith(f"runbell: RUNBELL_HTTP_PORT is {port}, but 127.0.0.1 cannot be listened on")
+
+
 async def test_a_given_server_is_used_and_only_what_is_meant_for_the_simulation_is_launched(
     tmp_path: Path, empty_database_url: str
 ) -> None:
-    with dev(tmp_path, "--database-url", empty_database_url) as running:
+    file = anyio.Path(tmp_path / "url")
+    await file.write_text(empty_database_url)
+    with dev(tmp_path, "--database-url-file", str(file)) as running:
         await anyio.to_thread.run_sync(running.until, lambda text: "run_launched" in text)
         connection = await asyncpg.connect(empty_database_url)
         try:

@@ -1,13 +1,19 @@
 """RUNBELL_DATABASE_URL_FILE and RUNBELL_LISTEN_URL_FILE: the URL lies in a file, as mounted secrets do."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from typer import Context
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from runbell.core.errors import SettingsError, StoreUnavailableError
 from runbell.engine.daemon import Daemon, DaemonOptions
 from runbell.ops.asking import ask
+from runbell.ops.cli import Later, app
 from runbell.ops.settings import Settings, read_settings, same_settings
 from runbell.store.connections import Connection, connect
 from runbell.store.url_files import UrlFromFile, current
@@ -142,6 +148,25 @@ async def test_a_mistake_in_the_address_to_listen_at_is_reported_under_its_own_n
         await connect(f"{database_url}&{bad}", role="test")
 
 
+def options_of(command: Any, *names: str) -> Iterator[tuple[str, set[str]]]:
+    """The flags of a command, and of those that it has, each under all of its names."""
+    command = command._itself() if isinstance(command, Later) else command
+    if isinstance(command, TyperGroup):
+        for name in command.list_commands(Context(command)):
+            yield from options_of(command.get_command(Context(command), name), *names, name)
+    else:
+        yield " ".join(names), {flag for option in command.params for flag in option.opts}
+
+
+def test_no_command_takes_the_url_alone() -> None:
+    flags = dict(options_of(get_command(app)))
+
+    assert {"serve", "launchers pause", "sensors list"} < flags.keys()
+    assert [
+        name for name, given in flags.items() if ("--database-url" in given) != ("--database-url-file" in given)
+    ] == []
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -150,6 +175,7 @@ async def test_a_mistake_in_the_address_to_listen_at_is_reported_under_its_own_n
         ["attach", "dagster"],
         ["launch", "simulated"],
         ["launchers", "list"],
+        ["dev"],
     ],
 )
 def test_every_command_takes_the_file(command: list[str], tmp_path: Path) -> None:

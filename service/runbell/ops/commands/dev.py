@@ -32,6 +32,8 @@ from runbell.ops.settings import Settings, read_settings
 from runbell.ops.signals import StopSignals, stop_signals
 from runbell.ops.standing import StandingReader
 
+ANY_FREE = 0
+
 
 def dev(
     *,
@@ -39,6 +41,7 @@ def dev(
     database_url: Annotated[
         str | None, typer.Option(help="Use this server, not an embedded one.", metavar="URL")
     ] = None,
+    database_url_file: Annotated[str | None, typer.Option(help="It, by a file with its URL.", metavar="PATH")] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the embedded server's data here.", metavar="DIR")] = None,
     sensors: Annotated[
         str | None, typer.Option(help="RUNBELL_SENSORS; default: the example sensors.", metavar="MODULE")
@@ -46,28 +49,30 @@ def dev(
     log_format: Annotated[str | None, typer.Option(help="RUNBELL_LOG_FORMAT", metavar="VALUE")] = None,
     log_level: Annotated[str | None, typer.Option(help="RUNBELL_LOG_LEVEL", metavar="VALUE")] = None,
     http_port: Annotated[
-        str | None, typer.Option(help="Of the console; default: any free one.", metavar="VALUE")
+        str | None, typer.Option(help="RUNBELL_HTTP_PORT, of the console; default: any free one.", metavar="VALUE")
     ] = None,
 ) -> None:
     """Show everything at work: a database, example sensors and a simulated orchestrator."""
     with explained():
-        if database_url and keep:
+        given = bool(database_url or database_url_file)
+        if given and keep:
             raise SettingsError("--keep is for the embedded server, which --database-url does without")
         settings = read_settings(
             needs_database=False,
             database_url=database_url,
+            database_url_file=database_url_file,
             sensors=sensors,
             # For eyes, also where the output is not a terminal.
             log_format=log_format or os.environ.get("RUNBELL_LOG_FORMAT") or "console",
             log_level=log_level,
-            http_port=http_port or "0",
+            http_port=http_port,
         )
         loaded = load_sensors(settings.sensors or str(find_folder("sensors")))
         logs.configure(settings.log_format, settings.log_level, logs.keep_stdout())
         # Of the migrations the banner says enough.
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        with bound("127.0.0.1", settings.http_port or 0) as listening:
-            run = partial(_dev, settings, loaded, database_url, keep, listening)
+        with bound("127.0.0.1", settings.http_port or ANY_FREE) as listening:
+            run = partial(_dev, settings, loaded, settings.database_url if given else None, keep, listening)
             drained = anyio.run(run, backend_options={"use_uvloop": True})
     raise typer.Exit(0 if drained else 1)
 
