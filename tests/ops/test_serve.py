@@ -2,7 +2,9 @@
 
 import json
 import signal
+import time
 
+import psutil
 import pytest
 
 from support.postgres import psql
@@ -21,6 +23,18 @@ def on_failure(context):
     os.system("echo printed by a child")
     context.log.info("noticed %s", context.dagster_run.run_id)
     return dg.RunRequest(run_key=context.dagster_run.run_id, job_name="repair")
+"""
+
+HANGING = """
+import pathlib
+import time
+import runbell as dg
+
+
+@dg.run_failure_sensor
+def hangs(context):
+    pathlib.Path("called").touch()
+    time.sleep(600)
 """
 
 
@@ -59,3 +73,36 @@ def test_stdout_has_log_lines_only_and_stderr_what_is_printed(folder, database_u
     events = {line["event"]: line for line in process.lines}
     assert events["noticed r1"]["sensor"] == "on_failure"
     assert events["unknown_setting_ignored"]["meant"] == "RUNBELL_LOG_LEVEL"
+
+
+@pytest.mark.parametrize("timeout", ["0.2", "60"], ids=["given up before", "still called"])
+def test_a_function_that_never_returns_does_not_keep_it(tmp_path, database_url, timeout):
+    (tmp_path / "sensors.py").write_text(HANGING)
+    given = {"RUNBELL_SHUTDOWN_GRACE_SECONDS": "1", "RUNBELL_SENSOR_TIMEOUT_SECONDS": timeout}
+    with started("serve", cwd=tmp_path, RUNBELL_DATABASE_URL=database_url, **given) as process:
+        process.until("daemon_started")
+        psql(database_url, "SELECT runbell.record_run_status('r1', 'load', 'FAILURE')")
+        if timeout == "60":
+            until((tmp_path / "called").exists)
+        else:
+            process.until("thread_abandoned")
+        process.signal(signal.SIGTERM)
+        # The grace period, and what the contract allows beyond it.
+        done = process.end(timeout=1 + 3)
+
+    logged = [*process.lines, *map(json.loads, done.stdout.splitlines())]
+    workers = [line["pid"] for line in logged if line["event"] == "worker_started"]
+    assert (done.code, done.stderr) == (0, "")
+    assert logged[-1]["event"] == "daemon_stopped"
+    assert "thread_abandoned" in {line["event"] for line in logged}
+    assert workers
+    until(lambda: not any(map(psutil.pid_exists, workers)))
+    # What was being called is left for the next start, what had been given up waits to be tried again.
+    assert psql(database_url, "SELECT state FROM runbell.evaluations") == ("" if timeout == "60" else "retry\n")
+
+
+def until(holds, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.01)
