@@ -67,6 +67,15 @@ async def test_what_is_wrong_in_the_database_is_named(
     assert said in f"{finding.said} {finding.remedy}"
 
 
+async def test_a_mistake_in_the_address_to_listen_at_is_named_as_that(database_url: str) -> None:
+    settings = read_settings(database_url=database_url, listen_url=f"{database_url}&sslmode=banana")
+
+    (finding,) = [one async for one in doctor.look_at_database(settings) if one.state != "ok"]
+
+    assert (finding.check, finding.state, finding.code) == ("listen", "failed", 2)
+    assert finding.said.startswith("RUNBELL_LISTEN_URL cannot be understood: ")
+
+
 async def test_rights_that_are_missing_are_named_with_the_grant(
     database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,15 @@ async def test_a_mistake_in_the_address_to_listen_at_is_reported_under_its_own_n
         await connect(f"{database_url}&{bad}", role="test")
 
 
+def test_a_launcher_reports_it_under_its_own_name_too(database_url: str) -> None:
+    done = runbell(
+        "launch", "simulated", RUNBELL_DATABASE_URL=database_url, RUNBELL_LISTEN_URL=f"{database_url}&sslmode=banana"
+    )
+
+    assert done.code == 2
+    assert done.stderr.startswith("runbell: RUNBELL_LISTEN_URL cannot be understood: ")
+
+
 def options_of(command: Any, *names: str) -> Iterator[tuple[str, set[str]]]:
     """The flags of a command, and of those that it has, each under all of its names."""
     command = command._itself() if isinstance(command, Later) else command

@@ -14,7 +14,7 @@ from runbell.ops.sentences import exit_code
 from runbell.ops.settings import Settings, unknown_variables
 from runbell.sources.attached import read_attached
 from runbell.sources.attaching import find_faults
-from runbell.store.connections import Connection, connect
+from runbell.store.connections import Connection, connect, given_as
 from runbell.store.health import DoctorFacts, hears, list_missing_rights, read_doctor_facts
 from runbell.store.server import check_places
 
@@ -155,11 +155,13 @@ async def _places(session: Connection) -> Finding:
 
 
 async def _listen(settings: Settings) -> Finding:
-    url, variable = settings.listen_url or settings.database_url, "RUNBELL_LISTEN_URL"
+    variable = "RUNBELL_LISTEN_URL"
     try:
-        heard = await hears(url)
+        with given_as(variable if settings.listen_url else None):
+            heard = await hears(settings.listen_url or settings.database_url)
     except RunbellError as error:
-        return Finding("listen", "failed", mask(str(error)), f"set {variable} to an address that leads there", 4)
+        remedy = f"set {variable} to an address that leads there"
+        return Finding("listen", "failed", mask(str(error)), remedy, exit_code(error))
     if heard:
         return Finding("listen", "ok", "notifications arrive")
     remedy = f"give an address that leads through no pooler as {variable}; without it daemons read every 50 ms"
