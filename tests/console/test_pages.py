@@ -95,7 +95,7 @@ def test_a_run_known_by_its_tag_alone_has_its_cause_and_the_sensor_that_asks_for
     page.open(scene.origin + "/run?id=tagged-1")
 
     # The page shows by itself that the sensors have got so far.
-    settled = "evaluated without requesting a run: audit, publish"
+    settled = "skipped: audit, publish"
     page.until(f"document.querySelector('#content').innerText.includes('{settled}')")
     shown = page.evaluate("document.querySelector('#content').innerText")
     assert f"report made request {request}" in shown

@@ -117,11 +117,13 @@ async def test_the_chain_of_a_run_known_by_its_tag_shows_its_cause_and_who_waits
         page = await PAGES["/run"](look, Question({"id": "report-1"}))
         shown = render(page, path="/run", live=None, standing=look.standing)
 
-    ((_, chain),) = page.values["found"]
-    assert [(found.run_id, found.sensor_name, found.request_id) for found in chain.causes] == [
+    ((_, causes, tree),) = page.values["found"]
+    assert [(found.run_id, found.sensor_name, found.request_id) for found in causes] == [
         ("load-1", "report", request_id)
     ]
-    assert [event.awaited for event in chain.run.events] == [["of_sensors", "of_the_day", "tagged"]]
+    assert [(one.sensor_name, one.outcome) for event in tree.events for one in event.answers] == [
+        (name, "not called yet") for name in ("of_sensors", "of_the_day", "tagged")
+    ]
     assert "No sensor asked for it" not in shown
 
 

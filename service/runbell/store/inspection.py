@@ -1,10 +1,8 @@
 """What the pages of the console look into: a page of rows at a time, each found by an index, however many there are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from runbell.core.lags import Kind
 from runbell.store.connections import Session
 from runbell.store.failures import translated
 from runbell.store.statements import statement
@@ -13,23 +11,6 @@ from runbell.store.statements import statement
 Row: TypeAlias = Mapping[str, object]
 # Of a sensor with very many evaluations or requests only so many are looked at.
 SCANNED = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """A sensor that asks for the status of an event.
-
-    Attributes:
-        filter: as stored, JSON text; it decides whether the sensor asks for the event itself.
-        passed: its place has.
-        kind: of the event.
-    """
-
-    event_id: int
-    sensor_name: str
-    filter: str
-    passed: bool
-    kind: Kind
 
 
 async def read_sensor(session: Session, sensor_name: str) -> Row | None:
@@ -72,27 +53,6 @@ async def read_run_request(session: Session, request_id: int) -> Row | None:
 async def search_runs(session: Session, run_id: str, source: str | None) -> list[Row]:
     """The runs of this id."""
     return await _rows(session, statement("search_runs"), run_id, source)
-
-
-async def list_events_of_runs(session: Session, runs: Sequence[tuple[str, str]], limit: int) -> list[Row]:
-    """The events of these runs, each given as source and id."""
-    sources, run_ids = [source for source, _ in runs], [run_id for _, run_id in runs]
-    return await _rows(session, statement("list_events_of_runs"), sources, run_ids, limit)
-
-
-async def list_reactions(session: Session, event_ids: Sequence[int], limit: int) -> list[Row]:
-    """What sensors made of these events."""
-    return await _rows(session, statement("list_reactions"), list(event_ids), limit)
-
-
-async def list_watchers(session: Session, event_ids: Sequence[int], limit: int) -> list[Watcher]:
-    """The sensors that ask for the statuses of these events."""
-    with translated():
-        rows = await session.fetch(statement("list_watchers"), list(event_ids), limit)
-    return [
-        Watcher(row["event_id"], row["sensor_name"], row["filter"], row["passed"], Kind(*list(row.values())[4:]))
-        for row in rows
-    ]
 
 
 async def _rows(session: Session, text: str, *values: object) -> list[Row]:

@@ -4,15 +4,19 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from runbell.core.errors import SettingsError
 from runbell.ops.asking import Url, UrlFile, ask, database_url_of
-from runbell.ops.chains import AnswerNode, EventNode, RequestNode, RunNode, read_chain
+from runbell.ops.chains import AnswerNode, Bounds, EventNode, RequestNode, RunNode, read_chains
 from runbell.ops.failures import explained
-from runbell.ops.tables import console
 
+# Deeper ones could not be written as JSON: Python bounds how deep values may be within each other.
+BOUNDS = Bounds(depth=50, rows=10_000, watchers=50_000)
+# A deep branch is not squeezed into what a terminal has left of the line: it begins another one.
+A_LINE = 10_000
 runs = typer.Typer(help="Show what became of runs.", no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -31,7 +35,8 @@ def show(
 ) -> None:
     """Show the whole chain that a run belongs to: which sensors saw it, what each did, the runs that came of it."""
     with explained():
-        chains = ask(database_url_of(database_url, database_url_file), lambda session: read_chain(session, run_id))
+        url = database_url_of(database_url, database_url_file)
+        chains = ask(url, lambda session: read_chains(session, run_id, BOUNDS))
         if not chains:
             raise SettingsError(f"there is no run {run_id!r}: none of this id has been recorded")
         if as_json:
@@ -40,7 +45,7 @@ def show(
         for chain in chains:
             tree = Tree(_said_run(chain))
             _grow(tree, chain)
-            console().print(tree)
+            Console(width=A_LINE).print(tree)
 
 
 def _grow(tree: Tree, run: RunNode) -> None:
@@ -55,7 +60,7 @@ def _grow(tree: Tree, run: RunNode) -> None:
 
 
 def _said_run(run: RunNode) -> Text:
-    cut = ", which is shown above" if run.cut else ""
+    cut = "; there is more than is shown" if run.cut else ""
     text = f"run {run.run_id} of {run.job_name} ({run.source}): {run.status}{cut}"
     return Text(text, style="bold" if run.asked else "")
 

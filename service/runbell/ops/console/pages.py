@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from runbell.ops.console.chains import read_chain
+from runbell.ops.chains import Bounds, read_causes, read_tree
 from runbell.ops.console.looking import Look, Page, Question
 from runbell.ops.console.plots import Point, plot
 from runbell.ops.console.sensor_list import ORDERS, SHOWN, list_page, listed
@@ -19,6 +19,8 @@ ROWS = 50
 # What the plots show: the newest so many ticks.
 TICKS = 300
 LOG_LINES = 50
+# Of a chain so much is shown.
+BOUNDS = Bounds(depth=10, rows=300, watchers=1000)
 WANTED = ("any", "open", "ended", "launched")
 
 
@@ -84,9 +86,13 @@ async def run(look: Look, question: Question) -> Page:
     if not runs:
         found = missing(f"No run of the id {run_id!r} is known.", [])
         return Page("find_run.html", found.title, {**found.values, "wanted": run_id}, status=404)
-    chains = [await read_chain(session, str(row["source"]), run_id) for row in runs]
+    found_runs = []
+    for row in runs:
+        key = str(row["source"]), run_id
+        causes = await read_causes(session, key, BOUNDS)
+        found_runs.append((row, causes, await read_tree(session, key, BOUNDS)))
     commands = [("the same in a terminal", ["runs", "show", run_id])]
-    return Page("run.html", f"Run {run_id}", {"found": list(zip(runs, chains, strict=True))}, commands)
+    return Page("run.html", f"Run {run_id}", {"found": found_runs, "depth": BOUNDS.depth}, commands)
 
 
 async def requests(look: Look, question: Question) -> Page:

@@ -13,4 +13,6 @@ WHERE (q.run_id = $2 AND q.target = $1)
         FROM runbell.runs AS r
         WHERE r.source = $1 AND r.run_id = $2
     )
+-- What the queue says of the run goes before what the run says of itself.
+ORDER BY q.run_id IS NOT DISTINCT FROM $2 AND q.target = $1 DESC, q.request_id
 LIMIT 1

@@ -1,11 +1,14 @@
--- The status changes of a run in the order in which they were recorded, by what filters look at.
--- $1 source text
--- $2 run_id text
--- → event_id, xid, recorded_at, status, job_name, code_location, requester, partition_key, tags
+-- The status changes of these runs in the order in which they were recorded, by what filters look at.
+-- $1 sources text[]
+-- $2 run_ids text[]
+-- $3 row_limit bigint
+-- → source, run_id, event_id, recorded_at, message, status, job_name, code_location, requester, partition_key, tags
 SELECT
+    e.source,
+    e.run_id,
     e.event_id,
-    e.xid::text::bigint AS xid,
     to_json(e.recorded_at) #>> '{}' AS recorded_at,
+    left(e.message, 2000) AS message,
     e.status,
     e.job_name,
     e.code_location,
@@ -21,6 +24,7 @@ SELECT
     ) AS requester,
     coalesce(e.partition_key, e.tags ->> 'dagster/partition') AS partition_key,
     e.tags::text AS tags
-FROM runbell.run_events AS e
-WHERE e.source = $1 AND e.run_id = $2
+FROM unnest($1::text[], $2::text[]) AS k (source, run_id)
+JOIN runbell.run_events AS e ON e.source = k.source AND e.run_id = k.run_id
 ORDER BY e.event_id
+LIMIT $3::bigint
