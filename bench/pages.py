@@ -11,14 +11,14 @@ from tables import table_of
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"
-MARK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARK = re.compile(r"(<!-- figures: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def write_page(values: Values) -> None:
-    """Fill in the tables between the marks of the page, and draw the plots."""
+    """Fill in the tables between the marks of the page, and draw the plots; what was not measured stays as it is."""
     tables = {bench: _table(values, bench) for bench in {case.partition(", ")[0] for case in values}}
     text = PAGE.read_text()
-    PAGE.write_text(MARK.sub(lambda mark: f"{mark[1]}{tables.get(mark[2], '')}{mark[3]}", text))
+    PAGE.write_text(MARK.sub(lambda mark: f"{mark[1]}{tables.get(mark[2], mark[3])}{mark[4]}", text))
     draw_plots(values)
 
 
