@@ -17,6 +17,7 @@ from support.daemons import record, running, until
 
 Session = asyncpg.Connection
 SECONDS = 12.0
+# Generous: other processes use the machine too. A wake-up that is lost is made up for by nothing here.
 AT_MOST_SECONDS = 2.0
 ANSWERED = """
 SELECT e.run_id

@@ -22,7 +22,7 @@ from support.daemons import record, requested_keys, running, until
 from support.postgres import Server, private_server, psql
 from support.processes import runbell
 from support.relays import Fate, relay
-from support.writers import answer_time, compare, unanswered, writing
+from support.writers import GENEROUS_SECONDS, answer_time, compare, unanswered, writing
 
 Session = asyncpg.Connection
 pytestmark = pytest.mark.timeout(900)
@@ -65,7 +65,7 @@ async def test_i1_i2_each_kind_of_session_killed_and_all_at_once(database_url: s
     print(f"\nevents {events}, killed {killed}, longest silence {max(silences):.3f} s of {len(silences)}")
 
     assert all(killed.values())
-    assert max(silences) < 3
+    assert max(silences) < GENEROUS_SECONDS
 
 
 def answers(number: int) -> bytes:
@@ -211,6 +211,6 @@ async def test_a_server_without_free_connections_is_waited_for_and_needed_for_no
                     assert taken
                 silence = await answer_time(server.admin_url, time.monotonic(), f"again{turn}")
                 print(f"\nanswered {silence:.3f} s after connections were free again")
-                assert silence < 3
+                assert silence < GENEROUS_SECONDS
             await compare(server.admin_url, ())
         await admin.close()

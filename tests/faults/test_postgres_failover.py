@@ -19,7 +19,7 @@ from support.daemons import record, running, until
 from support.postgres import private_server, psql
 from support.processes import runbell
 from support.relays import relay
-from support.writers import answer_time, compare, unanswered, writing
+from support.writers import GENEROUS_SECONDS, answer_time, compare, unanswered, writing
 
 Session = asyncpg.Connection
 pytestmark = pytest.mark.timeout(300)
@@ -74,7 +74,7 @@ async def test_i1_i2_a_promoted_standby_that_lacks_the_end_of_the_primary() -> N
                 events = await compare(url, {"first"} | more.committed)
     print(f"\nfailover: events {events}, answered {silence:.3f} s after the promotion; 200 were lost with the primary")
 
-    assert silence < 3
+    assert silence < GENEROUS_SECONDS
     assert called["once", "lost199"] == 1
 
 

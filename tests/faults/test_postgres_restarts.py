@@ -26,7 +26,7 @@ from support.answering import called, once, twice
 from support.daemons import record, running, until
 from support.postgres import private_server, psql
 from support.serving import serving
-from support.writers import answer_time, compare, writing
+from support.writers import GENEROUS_SECONDS, answer_time, compare, writing
 
 Session = asyncpg.Connection
 pytestmark = pytest.mark.timeout(1800)
@@ -51,7 +51,7 @@ async def test_i1_i2_restarts_under_load(mode: postgres.StopMode) -> None:
             events = await compare(url, writers.committed)
     print(f"\n{mode}: events {events}, silences after the return {[round(s, 3) for s in silences]} s")
 
-    assert max(silences) < 3
+    assert max(silences) < GENEROUS_SECONDS
 
 
 async def enough(committed: set[str], least: int) -> bool:
@@ -78,7 +78,7 @@ async def test_i1_i2_a_database_that_is_away_for_long_is_waited_for(tmp_path: Pa
             assert serve.end() == 0
     print(f"\n{mode}, away {AWAY_SECONDS:g} s: events {events}, answered {silence:.3f} s after the return")
 
-    assert silence < 3
+    assert silence < GENEROUS_SECONDS
     # Once for each of the two processes, one of which stands by; and for each reason.
     assert 1 <= len(lost) <= 2
     assert 1 <= len(awaited) <= 8
@@ -113,7 +113,7 @@ async def test_a_database_that_may_only_be_read_is_waited_for(command: str) -> N
         await admin.close()
     print(f"\n{command}: answered {silence:.3f} s after it might write again")
 
-    assert silence < 3
+    assert silence < GENEROUS_SECONDS
 
 
 async def readiness(daemon: object) -> bool:
@@ -188,6 +188,6 @@ async def test_a_full_disk_is_waited_for_and_calls_nobody_again_and_again(monkey
         f"a function was called {repeated} times at most, warnings {dict(warned)}"
     )
 
-    assert silence < 3
+    assert silence < GENEROUS_SECONDS
     assert repeated <= 2
     assert warned["commit_repeated"] <= 15 + 3 * FULL_SECONDS

@@ -17,6 +17,7 @@ from support.writers import answer_time, compare
 Session = asyncpg.Connection
 pytestmark = pytest.mark.timeout(300)
 WRITER_SECONDS = float(os.environ.get("WRITER_SECONDS", "12"))
+# Less than the writer is open: a snapshot that was kept all the time would be as old as it.
 MOST_SECONDS = 10.0
 # A snapshot is as old as its transaction: beside an open writer all snapshots name the same oldest transaction, his.
 PINNED = (

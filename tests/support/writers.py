@@ -13,6 +13,8 @@ from support.answering import REQUESTS
 from support.daemons import record, until
 
 Session = asyncpg.Connection
+# Of a silence after a fault. Generous: other processes use the machine too; alone it is a few tenths of a second.
+GENEROUS_SECONDS = 3.0
 LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
