@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from runbell import RunRequest, RunStatusSensorContext, run_status_sensor
-from runbell.core import seen, stalls
+from runbell.core import observations, stalls
 from runbell.core.errors import StatementAbortedError, StatementRefusedError
 from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Progress
@@ -27,7 +27,7 @@ Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 async def test_a_slow_function_is_named_while_it_is_slow(
     database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (seen, stalls, watching):
+    for module in (observations, stalls, watching):
         monkeypatch.setattr(module, "BEHIND_SECONDS", 0.05)
     monkeypatch.setattr(watching.StallWatch.__init__, "__defaults__", (0.05,))
     let_go = anyio.Event()

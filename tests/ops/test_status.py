@@ -16,7 +16,7 @@ import pytest
 from anyio import to_thread
 
 from runbell import RunRequest, RunStatusSensorContext, run_status_sensor
-from runbell.core import seen, stalls
+from runbell.core import observations, stalls
 from runbell.core.filters import Filter
 from runbell.core.stalls import Cause
 from runbell.ops.overview import Overview, read_overview
@@ -31,7 +31,7 @@ Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever stands still does so at once."""
     for name in ("OPEN_SECONDS", "STATEMENT_SECONDS", "BEHIND_SECONDS", "UNCLAIMED_SECONDS"):
-        for module in (seen, stalls, looking):
+        for module in (observations, stalls, looking):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, 0.05)
 
