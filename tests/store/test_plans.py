@@ -156,6 +156,28 @@ async def test_the_furthest_of_many_ticks_is_looked_for_once_a_page(connection, 
     assert read_rows(explained, "ticks") < 2 * ROWS
 
 
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("targets", [None, ["mine", "paused"], ["mine"], ["paused"], ["nobody's"]])
+async def test_a_claim_does_not_walk_over_what_waits_for_others(connection, plan, targets):
+    await connection.execute(
+        "INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name) "
+        f"SELECT 's', n, 0, CASE WHEN n > {ROWS} - 50 THEN 'mine' ELSE 'paused' END, 'j' "
+        f"FROM generate_series(1, {ROWS}) AS n; "
+        "INSERT INTO runbell.paused_targets (target) VALUES ('paused')"
+    )
+    await connection.execute(f"ANALYZE; SET plan_cache_mode = {plan}")
+    async with connection.transaction():
+        taken = await connection.fetch("SELECT * FROM runbell.claim_run_requests('me', 5, '1 minute', $1)", targets)
+        looked_at = await connection.fetchval(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables "
+            "WHERE relid = 'runbell.run_requests'::regclass"
+        )
+
+    expected = [] if targets in (["paused"], ["nobody's"]) else list(range(ROWS - 49, ROWS - 44))
+    assert [row["event_id"] for row in taken] == expected
+    assert looked_at < 100
+
+
 def read_rows(plan, table):
     """So many rows of a table were looked at."""
     return sum(

@@ -84,6 +84,18 @@ async def test_two_that_claim_at_once_share(connection, other):
     assert [row["request_id"] for row in second] == ids[2:]
 
 
+async def test_however_much_another_is_taking_the_oldest_of_the_rest_are_taken(connection, other):
+    ids = [await add(connection, ordinal=ordinal, target="xy"[ordinal % 2]) for ordinal in range(50)]
+
+    async with connection.transaction():
+        first = await claim(connection, max_requests=31)
+        second = await asyncio.wait_for(claim(other, consumer="b", max_requests=3), 5)
+        third = await asyncio.wait_for(claim(other, consumer="b", max_requests=99, targets=["y", "x", "y", None]), 5)
+
+    assert [len(first), len(second)] == [31, 3]
+    assert [row["request_id"] for row in (*first, *second, *third)] == ids
+
+
 async def test_many_that_claim_at_once_never_share_one(connection, database_url):
     expected = {await add(connection, ordinal=ordinal) for ordinal in range(200)}
     async with asyncpg.create_pool(database_url, min_size=8, max_size=8) as pool:
