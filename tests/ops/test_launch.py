@@ -22,7 +22,7 @@ URL = "postgresql://localhost:1/nowhere"
         ("dagster", {"URL": "ftp://ann:secret@dagster"}, "RUNBELL_DAGSTER_URL is 'ftp://***@dagster', but it must be"),
         ("dagster", {"URL": "http://dagster:99999"}, "RUNBELL_DAGSTER_URL is 'http://dagster:99999', but it must be"),
         ("dagster", {"URL": "http://d", "HEADERS": "secret"}, "line 1 of RUNBELL_DAGSTER_HEADERS is no header"),
-        ("dagster", {"URL": "http://d", "HEADERS_FILE": "/no/such"}, "RUNBELL_DAGSTER_HEADERS_FILE is '/no/such'"),
+        ("dagster", {"URL": "http://d", "HEADERS_FILE": "/no/such"}, "RUNBELL_DAGSTER_HEADERS_FILE: '/no/such'"),
         ("dagster", {"URL": "http://d", "ANSWER_SECONDS": "0"}, "RUNBELL_DAGSTER_ANSWER_SECONDS is '0', but it must"),
     ],
 )
