@@ -4,8 +4,14 @@
 def main() -> None:
     """Run the command line."""
     from runbell.ops.cli import app
+    from runbell.ops.ending import end
 
-    app(prog_name="runbell")
+    try:
+        app(prog_name="runbell")
+    except SystemExit as asked:
+        if not isinstance(asked.code, int):
+            raise
+        end(asked.code)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,15 @@ from support.http import get
 from support.processes import environment, runbell
 
 SECONDS_TO_THE_FIRST_RUN = 5.0
+HANGING = """
+import time
+import runbell
+
+
+@runbell.run_status_sensor(run_status=["STARTED", "SUCCESS", "FAILURE"])
+def hangs(context):
+    time.sleep(600)
+"""
 
 
 class Dev:
@@ -142,6 +151,17 @@ def test_a_background_job_that_inherited_an_ignored_sigint_ends_as_well(tmp_path
 
     assert not servers_in(folder)
     assert not folder.exists()
+
+
+def test_a_function_that_never_returns_does_not_keep_it(tmp_path: Path) -> None:
+    (tmp_path / "sensors.py").write_text(HANGING)
+    with dev(tmp_path, "--sensors", "sensors.py", RUNBELL_SENSOR_TIMEOUT_SECONDS="0.2") as running:
+        running.until(lambda text: "TimeoutError" in text)
+
+        # Its grace period is twice as long.
+        assert running.end(seconds=5) == 0
+
+    assert "not stopped" not in running.output
 
 
 def test_a_signal_during_the_start_ends_it_cleanly(tmp_path: Path) -> None:

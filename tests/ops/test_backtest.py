@@ -166,3 +166,26 @@ async def test_what_cannot_be_done_is_one_sentence(
 
     assert (done.code, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+HANGING = """
+import time
+import runbell
+
+
+@runbell.run_failure_sensor(timeout_seconds=0.2)
+def hangs(context):
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("arguments", [("backtest", "hangs", "--since", "1h"), ("preview", "hangs", "--run", "bad")])
+@pytest.mark.usefixtures("history")
+async def test_a_function_that_never_returns_is_given_up_and_does_not_keep_the_command(
+    database_url: str, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = await run(database_url, tmp_path, *arguments, "--json", sensors=HANGING)
+
+    assert done.code == 0, done.stderr
+    assert "TimeoutError" in done.stdout
+    json.loads(done.stdout)
