@@ -11,7 +11,7 @@ import pytest
 from support.daemons import record
 from support.offenders import Beside, beside, offender
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 PROMISED_SECONDS = 1.0
 
 

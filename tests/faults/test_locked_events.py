@@ -12,7 +12,7 @@ from runbell.sources import attaching
 from support.daemons import requested_keys, running, until
 
 Session = asyncpg.Connection
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 LOCKED_SECONDS = 10.0
 
 

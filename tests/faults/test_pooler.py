@@ -92,6 +92,7 @@ async def refuse(*_: object) -> None:
     raise AssertionError("a LISTEN stays on a session that others use")
 
 
+@pytest.mark.alone
 async def test_it_polls_says_so_once_and_leaves_nothing_behind(
     database_url: str, connection: Session, pooled: Pooler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ async def test_it_polls_says_so_once_and_leaves_nothing_behind(
     assert p99 < 200
 
 
+@pytest.mark.alone
 async def test_with_a_direct_address_to_listen_at_it_sleeps_and_is_rung(
     database_url: str, connection: Session, pooled: Pooler
 ) -> None:
@@ -231,6 +233,7 @@ def kill_all(pid: int) -> None:
         os.kill(one, 9)
 
 
+@pytest.mark.alone
 async def test_i7_a_pooler_that_changes_its_mode_is_noticed_while_it_runs(
     server: Server, database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from support.offenders import WELL_BEHAVED, Beside, beside
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(900)]
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 # Generous: other processes use the machine too. What is promised is less than a second.

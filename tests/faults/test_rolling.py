@@ -14,7 +14,7 @@ import pytest
 from support.offenders import WELL_BEHAVED, beside
 from support.serving import serving
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 # Generous: other processes use the machine too. What is promised is less than a second.
