@@ -9,10 +9,10 @@ import pytest
 
 from support.daemons import until
 from support.dagster_projects import Project
-from support.postgres import private_server
+from support.postgres import private_server, psql
 from support.processes import runbell
 
-HERE = Path(__file__).parent
+MODULE = Path(__file__).parent / "compared_project.py"
 REQUESTS = 1 + 2 + 1
 pytestmark = pytest.mark.timeout(500)
 
@@ -23,17 +23,22 @@ def server():
         yield server
 
 
-@pytest.fixture
-async def project(server, tmp_path, request):
-    admin = await asyncpg.connect(server.admin_url)
-    name = request.node.name[5:40]
-    await admin.execute(f"CREATE DATABASE {name}")
-    await admin.close()
-    project = Project(server.url(name), tmp_path, HERE / "compared_project.py")
+@pytest.fixture(scope="module")
+def template(server, tmp_path_factory):
+    """The name of a database with Dagster's own tables, attached: loading Dagster takes seconds."""
+    psql(server.admin_url, "CREATE DATABASE attached")
+    project = Project(server.url("attached"), tmp_path_factory.mktemp("attached"), MODULE)
     project.dagster("instance", "migrate")
     project.runbell("migrate")
     project.runbell("attach", "dagster")
-    return project
+    return "attached"
+
+
+@pytest.fixture
+def project(server, template, tmp_path, request):
+    name = request.node.name[5:40]
+    psql(server.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return Project(server.url(name), tmp_path, MODULE)
 
 
 @pytest.fixture
