@@ -179,6 +179,7 @@ def service_url(server: Server) -> str:
     return server.url("postgres", user="service")
 
 
+@pytest.mark.alone
 async def test_a_server_without_free_connections_is_waited_for_and_needed_for_nothing(tmp_path) -> None:
     (tmp_path / "sensors.py").write_text(SENSOR)
     with private_server(synchronous_commit="on", max_connections="25") as server:

@@ -116,6 +116,7 @@ async def ours(url: str) -> int:
     return found
 
 
+@pytest.mark.alone
 async def test_a_standby_given_by_mistake_is_refused_at_start(tmp_path: Path) -> None:
     (tmp_path / "sensors.py").write_text(SENSOR)
     with private_server(hot_standby="on") as primary:
