@@ -3,7 +3,6 @@
 A kill counts as a hit when events were unsettled at its moment: recorded, matching, and without a request.
 """
 
-import json
 import os
 import random
 import signal
@@ -20,10 +19,13 @@ import asyncpg
 import pytest
 
 from support.daemons import record, until
+from support.log_files import LogFile
 from support.processes import environment
 
 Session = asyncpg.Connection
 pytestmark = pytest.mark.timeout(600)
+# To count what is unsettled takes the server longer than to settle it, if it is asked all the time.
+A_COUNT_SECONDS = 0.05
 
 SENSORS = """
 import asyncio, os, random
@@ -115,13 +117,14 @@ async def kill_again_and_again(
     """
     chance = random.Random(11)
     hits: list[int] = []
+    log = log_of(folder)
     for _ in range(kills):
+        before = len(log.events("daemon_started"))
         with serving(folder, url) as process:
-            started = len(starts(folder))
-            await until(lambda n=started: anyio.to_thread.run_sync(lambda: len(starts(folder)) > n), seconds=30)
+            await started(log, before + 1)
             if after_settling:
-                before = await unsettled(session)
-                await until(lambda: unsettled(session), lambda left, most=before - after_settling: left <= most)
+                most = await unsettled(session) - after_settling
+                await until(lambda: unsettled(session), most.__ge__, every=A_COUNT_SECONDS)
             else:
                 # A take-over waits for a quarter of a second; most of this range lies behind it.
                 await anyio.sleep(chance.uniform(0.1, 1.2))
@@ -131,16 +134,23 @@ async def kill_again_and_again(
     return sum(1 for hit in hits if hit), hits
 
 
-def starts(folder: Path) -> list[dict[str, object]]:
-    lines = (folder / "log.jsonl").read_text().splitlines() if (folder / "log.jsonl").exists() else []
-    events = [json.loads(line) for line in lines if line.startswith("{")]
-    return [event for event in events if event["event"] == "daemon_started"]
+def log_of(folder: Path) -> LogFile:
+    return LogFile(folder / "log.jsonl", mixed=True)
+
+
+async def started(log: LogFile, times: int) -> None:
+    """Wait until a daemon has started so often."""
+
+    async def enough() -> bool:
+        return len(log.events("daemon_started")) >= times
+
+    await until(enough, seconds=30)
 
 
 async def deploy_once(folder: Path, url: str) -> None:
     """The sensors start at their first deployment; what comes after it is never skipped."""
     with serving(folder, url):
-        await until(lambda: anyio.to_thread.run_sync(lambda: len(starts(folder)) == 1), seconds=30)
+        await started(log_of(folder), 1)
 
 
 async def test_i2_i3_sigkill_at_random_moments_leaves_the_exact_set_of_requests(
@@ -157,7 +167,7 @@ async def test_i2_i3_sigkill_at_random_moments_leaves_the_exact_set_of_requests(
         hit, hits = await kill_again_and_again(tmp_path, database_url, connection, kills)
         ends_at[0] = 0.0
     with serving(tmp_path, database_url):
-        await until(lambda: unsettled(connection), lambda left: left == 0, seconds=60)
+        await until(lambda: unsettled(connection), lambda left: left == 0, seconds=60, every=A_COUNT_SECONDS)
         await until(lambda: connection.fetchval("SELECT count(*) = 0 FROM runbell.evaluations"), seconds=60)
 
     found = await connection.fetch(
@@ -190,7 +200,7 @@ async def test_i1_a_backlog_is_paged_across_sigkills(database_url: str, connecti
     )
     hit, hits = await kill_again_and_again(tmp_path, database_url, connection, 4, after_settling=700)
     with serving(tmp_path, database_url):
-        await until(lambda: unsettled(connection), lambda left: left == 0, seconds=120)
+        await until(lambda: unsettled(connection), lambda left: left == 0, seconds=120, every=A_COUNT_SECONDS)
     counts = await connection.fetch(
         "SELECT sensor_name, count(*) AS found, count(DISTINCT (event_id, ordinal)) AS different "
         "FROM runbell.run_requests GROUP BY sensor_name ORDER BY sensor_name"

@@ -1,6 +1,5 @@
 """Runs `runbell serve` as a real process and reads what it logs."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support.log_files import LogFile
 from support.processes import environment
 
 SENSORS = """
@@ -27,7 +27,7 @@ class Serving:
 
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path, errors: Path) -> None:
         self.process = process
-        self._log = log
+        self._log = LogFile(log)
         self._errors = errors
 
     @property
@@ -36,9 +36,7 @@ class Serving:
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """The log events so far; a line that is still being written is not among them."""
-        lines = [line for line in self._log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        events = [json.loads(line) for line in lines]
-        return [event for event in events if name in (None, event["event"])]
+        return self._log.events(name)
 
     def until(self, name: str, seconds: float = 20) -> dict[str, Any]:
         """The first event of this name, as soon as it has been logged."""
