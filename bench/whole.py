@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from figures import BASELINE, moved, read_folder
@@ -32,7 +33,7 @@ COMMANDS = (
     ("fairness",),
     ("peers",),
 )
-SMOKES = (*("latency", "drain", "fanout", "writers", "idle", "start", "scale", "fairness", "peers", "aged", "growth"),)
+SMOKES = ("scale", "drain", "latency", "fanout", "start", "peers", "fairness", "writers", "aged", "idle", "growth")
 
 
 def main() -> None:
@@ -44,20 +45,49 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         out = options.out or Path(folder)
-        if not options.pages:
-            run_all([(name, "--smoke") for name in SMOKES] if options.smoke else COMMANDS, out)
+        if options.smoke:
+            try_all(SMOKES, out)
+        elif not options.pages:
+            run_all(COMMANDS, out)
         if not options.smoke:
             _finish(out, keep=options.keep)
 
 
-def run_all(commands: "tuple[tuple[str, ...], ...] | list[tuple[str, str]]", out: Path) -> None:
-    """Each in a process of its own; the first that fails ends it."""
-    for name, *arguments in commands:
-        command = [sys.executable, str(HERE / f"{name}.py"), *arguments, "--out", str(out)]
-        print(f"=== {name} {' '.join(arguments)}", flush=True)
-        began = time.monotonic()
-        subprocess.run(command, check=True)
-        print(f"=== {name}: {time.monotonic() - began:.0f} s\n", flush=True)
+def run_all(commands: tuple[tuple[str, ...], ...], out: Path) -> None:
+    """Each in a process of its own, alone on the machine; the first that fails ends it."""
+    for command in commands:
+        print(f"=== {' '.join(command)}", flush=True)
+        _run(command, out)
+
+
+def try_all(names: tuple[str, ...], out: Path) -> None:
+    """Whether each runs, two at a time since nothing is measured; the first that fails ends it."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        running = {pool.submit(_run, (name, "--smoke"), out, quiet=True): name for name in names}
+        try:
+            for done in as_completed(running):
+                print(f"=== {running[done]}\n{done.result()}", flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _run(command: tuple[str, ...], out: Path, *, quiet: bool = False) -> str:
+    """What it said, if it is to be quiet meanwhile, and how long it took."""
+    name, *arguments = command
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, str(HERE / f"{name}.py"), *arguments, "--out", str(out)],
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+        check=False,
+    )
+    said = f"{done.stdout or ''}=== {name}: {time.monotonic() - began:.0f} s\n"
+    if done.returncode:
+        raise SystemExit(f"{said}{name} ended with {done.returncode}")
+    if not quiet:
+        print(said, flush=True)
+    return said
 
 
 def _finish(out: Path, *, keep: bool) -> None:
