@@ -131,6 +131,20 @@ async def test_a_database_that_is_lost_while_it_asks_is_no_failure_of_the_sensor
     assert await evaluations(connection) == []
 
 
+async def test_tables_that_cannot_be_read_delay_only_who_asks_for_them(database_url, connection, dagster):
+    whole = await connection.fetchval("SELECT pg_get_functiondef('runbell.read_retry_tag'::regproc)")
+    head, _, _ = whole.partition("DECLARE")
+    # A page of the orchestrator's table that the disk has spoiled, say.
+    await connection.execute(f"{head} BEGIN RAISE EXCEPTION 'a bad page' USING ERRCODE = 'XX001'; END $function$")
+    async with running(database_url, last, each):
+        run_id = await dagster.add_run("STARTED")
+        await dagster.change(run_id, "FAILURE")
+        await until(lambda: evaluations(connection), lambda rows: [row["state"] for row in rows] == ["retry"])
+        await connection.execute(whole)
+        await say(connection, run_id, "false")
+        await until(lambda: requested_keys(connection), sorted([f"each {run_id}", run_id]).__eq__)
+
+
 async def test_another_source_says_it_with_the_failure_or_not_at_all(database_url, connection):
     async with running(database_url, last):
         await record(connection, "retried", "FAILURE", tags=f'{{"{TAG}": "true"}}')

@@ -12,7 +12,7 @@ from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
 from runbell.core.errors import StoreUnavailableError
-from runbell.store.connections import connect
+from runbell.store.connections import Session, connect
 from runbell.store.failures import translated
 from runbell.store.relayed import is_relayed
 from runbell.store.statements import statement
@@ -54,7 +54,7 @@ async def wake_on_requests(
         wake()
 
 
-async def ping(session: "asyncpg.Connection[asyncpg.Record]", timeout: float) -> None:
+async def ping(session: Session, timeout: float) -> None:
     """Ask for a sign of life.
 
     Raises:
