@@ -10,8 +10,8 @@ import yaml
 
 from runbell.ops.cli import COMMANDS
 from runbell.ops.settings import PREFIX, Settings
+from support.commands import explained
 from support.house import ROOT
-from support.processes import runbell
 
 DOCUMENTS = sorted(
     [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md"]
@@ -68,7 +68,7 @@ def test_commands_that_are_shown_exist_with_their_options(words):
     for count in range(1, len(words) + 1):
         if words[count - 1].startswith("-"):
             break
-        done = runbell(*words[:count], "--help")
+        done = explained(*words[:count])
         if done.code == 0:
             said.append(done.stdout)
 

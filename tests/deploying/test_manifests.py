@@ -9,8 +9,8 @@ import yaml
 from runbell.ops.console.console import SHORTEST_TOKEN
 from runbell.ops.sentences import EXIT_CODES
 from runbell.ops.settings import PREFIX, Settings
+from support.commands import explained
 from support.house import ROOT
-from support.processes import runbell
 
 FOLDER = ROOT / "docs" / "deploying"
 SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
@@ -109,7 +109,7 @@ def test_the_token_that_is_made_is_long_enough():
 def test_they_run_commands_with_options_that_there_are(pod):
     for one in pod["containers"]:
         command, *rest = one["args"]
-        said = runbell(command, "--help").stdout
+        said = explained(command).stdout
         assert all(word in said for word in rest if word.startswith("--"))
 
 

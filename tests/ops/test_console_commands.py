@@ -8,7 +8,7 @@ import pytest
 
 from runbell.ops.cli import COMMANDS
 from runbell.ops.console import pages, site
-from support.processes import runbell
+from support.commands import explained
 
 
 def commands():
@@ -29,7 +29,7 @@ def test_there_are_some():
 @pytest.mark.parametrize("words", sorted(set(commands())), ids=" ".join)
 def test_it_exists_with_its_options(words):
     names = [word for word in words if not word.startswith("--") and word != "1h"]
-    done = runbell(*names, "--help")
+    done = explained(*names)
 
     assert done.code == 0, done.stderr
     assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", done.stdout))

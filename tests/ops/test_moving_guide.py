@@ -5,8 +5,8 @@ import re
 import pytest
 
 from runbell.ops.settings import PREFIX, Settings
+from support.commands import explained
 from support.house import ROOT
-from support.processes import runbell
 
 GUIDE = (ROOT / "docs" / "from-dagster.md").read_text()
 SHOWN = re.findall(r"^ *(runbell [^#\n]+)", GUIDE, re.MULTILINE)
@@ -23,6 +23,6 @@ def test_only_settings_that_exist_are_named():
 def test_every_command_that_is_shown_exists_with_its_options(command):
     words = command.split()[1:]
     names = [word for word in words if word.isalpha()][:2]
-    said = [done.stdout for count in (1, 2) if (done := runbell(*names[:count], "--help")).code == 0]
+    said = [done.stdout for count in (1, 2) if (done := explained(*names[:count])).code == 0]
 
     assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", "".join(said)))

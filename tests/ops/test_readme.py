@@ -9,6 +9,7 @@ import pytest
 
 from runbell.ops.cli import COMMANDS
 from runbell.ops.settings import PREFIX, Settings
+from support.commands import explained
 from support.house import ROOT
 from support.processes import runbell
 
@@ -70,7 +71,7 @@ def test_every_command_that_is_shown_exists_with_its_options(words):
     for count in range(1, len(words) + 1):
         if words[count - 1].startswith("-"):
             break
-        done = runbell(*words[:count], "--help")
+        done = explained(*words[:count])
         if done.code == 0:
             said.append(done.stdout)
 

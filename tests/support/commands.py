@@ -27,6 +27,12 @@ async def command(url: str, *arguments: str) -> Finished:
         return await to_thread.run_sync(run)
 
 
+def explained(*names: str) -> Finished:
+    """What a command says of itself."""
+    done = RUNNER.invoke(app, [*names, "--help"], prog_name="runbell")
+    return Finished(done.exit_code, done.stdout, done.stderr)
+
+
 async def answer(url: str, *arguments: str) -> Any:
     """What a command answers with `--json`."""
     done = await command(url, *arguments, "--json")
