@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+import anyio
 from anyio.abc import TaskGroup
 
+from runbell.core.portions import first_portion, next_portion, patience
 from runbell.core.pushing import pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
@@ -11,9 +13,6 @@ from runbell.engine.measures import Measures
 from runbell.engine.tail import hand_out, read_page
 from runbell.engine.term import Held, by_place
 from runbell.store.connections import Pool
-
-# Members that have no room for so long are left behind by the others and read by themselves from there.
-PATIENCE_SECONDS = 0.05
 
 
 class Backlog:
@@ -40,14 +39,19 @@ class Backlog:
 
     async def _catch_up(self, cohort: list[Held]) -> None:
         """Read page by page while there is room, until the end of what was visible when this began."""
+        portion = first_portion(len(cohort))
         while cohort := await self._with_room(cohort):
             routes = Routes({held.sensor_name: held.subscription for held in cohort})
             place = cohort[0].progress.ahead
             filters = pushed([wanted for held in cohort for wanted in held.subscription.filters()])
-            page = await read_page(self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), filters=filters)
+            portion = min(portion, cohort[0].room)
+            page = await read_page(
+                self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), filters=filters, scanned=portion
+            )
             self._measures.read(page.events)
             cohort = _still_ours(cohort)
-            hand_out(page, {held.sensor_name: held for held in cohort}, routes)
+            _, handed = hand_out(page, {held.sensor_name: held for held in cohort}, routes)
+            portion = next_portion(portion, handed)
             for held in cohort:
                 held.progress.ahead = page.end
             if not page.full:
@@ -57,14 +61,14 @@ class Backlog:
     async def _with_room(self, cohort: Sequence[Held]) -> list[Held]:
         """Those that can take another page. The slow ones are split off, so that they hold up nobody."""
         cohort = _still_ours(cohort)
-        waited = False
+        longest = patience(len(cohort))
+        until = anyio.current_time() + longest
         while cohort and not all(held.has_room for held in cohort):
             ready = [held for held in cohort if held.has_room]
-            if waited and ready:
+            if ready and anyio.current_time() >= until:
                 self._tasks.start_soon(self._catch_up, [held for held in cohort if not held.has_room])
                 return ready
-            await self._committer.next_settled(PATIENCE_SECONDS)
-            waited = True
+            await self._committer.next_settled(longest)
             cohort = _still_ours(cohort)
         return list(cohort)
 

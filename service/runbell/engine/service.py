@@ -184,7 +184,7 @@ class Service:
         shadowed = self._deployment.shadow and not row.started
         evaluate = partial(self._shadow, progress) if shadowed else partial(self._evaluate, sensor, progress)
         lane = Lane(self._tasks, sensor.max_concurrent, evaluate, pace)
-        return Held(row.sensor_name, subscription, progress, lane, shadowed=shadowed)
+        return Held(row.sensor_name, subscription, progress, lane, self._term, shadowed=shadowed)
 
     async def _shadow(self, progress: Progress, evaluation: Evaluation) -> None:
         evaluation.finished_at = time.monotonic()

@@ -12,6 +12,7 @@ import structlog
 from runbell.core.errors import StatementAbortedError
 from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
+from runbell.core.portions import MOST_EVENTS, first_portion, next_portion
 from runbell.core.progress import Head
 from runbell.core.routing import Routes
 from runbell.engine.listener import Listener
@@ -23,7 +24,6 @@ from runbell.store.events import EventPage, read_events
 from runbell.store.server import read_snapshot
 
 log = structlog.get_logger()
-PAGE = 1000
 # A sleeper looks all the same from time to time: nothing depends on a ring.
 SLOW_READ_SECONDS = 30.0
 # Refused the lock, or without notifications: reads at an interval that grows to this.
@@ -31,6 +31,8 @@ POLL_SECONDS = 0.05
 FIRST_POLL_SECONDS = 0.001
 # Rings closer together than this, on average, cost more than reading on without sleep.
 BUSY_SECONDS = 0.004
+# Joining, many sensors read so many small pages; those who need more of them catch up by themselves.
+ADMITTED_PAGES = 5
 # A read that comes back empty so often in a row ends being awake.
 EMPTY_READS = 5
 
@@ -58,6 +60,7 @@ class Tail:
         self._joined: dict[str, Held] = {}
         self._joining: list[Held] = []
         self._routes: Routes | None = None
+        self._portion = MOST_EVENTS
         # Places lag behind events that nobody asked for; where there were none, they need not be written.
         self.passed_rows = False
         self._interval = BUSY_SECONDS * 4
@@ -83,7 +86,7 @@ class Tail:
             if not self._joined:
                 await self._begin_anew()
             statuses = self._current_routes().statuses
-            page = await read_page(self._session, self.head.place, statuses=statuses)
+            page = await read_page(self._session, self.head.place, statuses=statuses, scanned=self._portion)
             self._hand(page)
             if page.full:
                 continue
@@ -105,6 +108,7 @@ class Tail:
     def _current_routes(self) -> Routes:
         if self._routes is None:
             self._routes = Routes({name: held.subscription for name, held in self._joined.items()})
+            self._portion = first_portion(len(self._joined))
         return self._routes
 
     def _hand(self, page: EventPage) -> None:
@@ -112,7 +116,10 @@ class Tail:
         self.head.place = page.end
         self.passed_rows |= page.passed_rows
         self._measures.read(page.events)
-        for held in hand_out(page, self._joined, self._current_routes()):
+        receivers, handed = hand_out(page, self._joined, self._current_routes())
+        if page.full:
+            self._portion = next_portion(self._portion, handed)
+        for held in receivers:
             if held.full:
                 self.leave(held)
                 self._on_full(held)
@@ -124,24 +131,38 @@ class Tail:
         """
         reached = self.head.place.position
         ready = [held for held in self._joining if reached.reaches(held.progress.ahead.position)]
-        self._joining = [held for held in self._joining if held not in ready]
+        admitted = set(ready)
+        self._joining = [held for held in self._joining if held not in admitted]
         for place, cohort in by_place(ready).items():
             await self._admit_cohort(place, reached, cohort)
 
     async def _admit_cohort(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> None:
-        routes = Routes({held.sensor_name: held.subscription for held in cohort})
-        page = await read_page(self._session, place, upper=reached, statuses=routes.statuses)
-        self.passed_rows |= page.passed_rows
-        members = {held.sensor_name: held for held in cohort if not held.dropped}
-        hand_out(page, members, routes)
-        for held in members.values():
-            held.progress.ahead = page.end
-            if page.full:
+        full = await self._read_on(place, reached, cohort)
+        for held in cohort:
+            if held.dropped:
+                continue
+            if full:
                 self._on_full(held)
             else:
                 held.progress.head = self.head
                 self._joined[held.sensor_name] = held
         self._routes = None
+
+    async def _read_on(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> bool:
+        """Read a few pages for them, up to where the tail is; is there more?"""
+        routes = Routes({held.sensor_name: held.subscription for held in cohort})
+        portion = first_portion(len(cohort))
+        for _ in range(min(MOST_EVENTS // portion, ADMITTED_PAGES)):
+            page = await read_page(self._session, place, upper=reached, statuses=routes.statuses, scanned=portion)
+            self.passed_rows |= page.passed_rows
+            members = {held.sensor_name: held for held in cohort if not held.dropped}
+            hand_out(page, members, routes)
+            for held in members.values():
+                held.progress.ahead = page.end
+            if not page.full:
+                return False
+            place = page.end
+        return True
 
     async def _rest(self, found: int) -> None:
         """After a read that was not full: sleep until rung, or pause, or read on at once."""
@@ -194,20 +215,21 @@ async def read_page(
     statuses: Sequence[str] | None = None,
     jobs: Sequence[str] | None = None,
     filters: str | None = None,
+    scanned: int = MOST_EVENTS,
 ) -> EventPage:
     """Read a page; a read that the server gave up, behind a lock say, is repeated and no reason to begin anew."""
     while True:
         try:
             return await read_events(
-                session, place, upper=upper, statuses=statuses, jobs=jobs, filters=filters, scanned=PAGE
+                session, place, upper=upper, statuses=statuses, jobs=jobs, filters=filters, scanned=scanned
             )
         except StatementAbortedError as error:
             log.warning("read_repeated", error=str(error))
             await anyio.sleep(POLL_SECONDS)
 
 
-def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> list[Held]:
-    """Give each member the events of a page that reach it; gives those who got some."""
+def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> tuple[list[Held], int]:
+    """Give each member the events of a page that reach it; gives who got some, and how many evaluations came of it."""
     shares: dict[str, list[RunEvent]] = {}
     for event in page.events:
         for name in routes.wanted_by(event):
@@ -215,4 +237,4 @@ def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> li
     receivers = [members[name] for name in shares if name in members]
     for held in receivers:
         held.hand(page.start, page.upper, page.end, shares[held.sensor_name])
-    return receivers
+    return receivers, sum(len(shares[held.sensor_name]) for held in receivers)

@@ -5,34 +5,41 @@ from dataclasses import dataclass, field
 
 from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
+from runbell.core.portions import most_pending
 from runbell.core.progress import Evaluation, Page, Progress
 from runbell.core.routing import Subscription
 from runbell.engine.lanes import Lane
 
-# A sensor with so many events waiting leaves the tail, and reads by itself again when fewer than half are left.
-# Bounded memory, whatever one slow sensor does.
-MOST_PENDING = 2000
-
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A sensor whose lease this process holds, and which is running."""
+    """A sensor whose lease this process holds, and which is running.
+
+    With too many events waiting it leaves the tail, and reads by itself again when fewer than half are left: memory is
+    bounded, whatever one slow sensor does.
+    """
 
     sensor_name: str
     subscription: Subscription
     progress: Progress
     lane: Lane
+    term: "Term"
     dropped: bool = False
     # Nothing of it is called: what waits for a retry goes on waiting.
     shadowed: bool = False
 
     @property
     def full(self) -> bool:
-        return self.progress.pending >= MOST_PENDING
+        return self.progress.pending >= most_pending(len(self.term.held))
 
     @property
     def has_room(self) -> bool:
-        return self.progress.pending <= MOST_PENDING // 2
+        return self.progress.pending <= self.room
+
+    @property
+    def room(self) -> int:
+        """So many events it takes at once, and has in hand at most when it does."""
+        return most_pending(len(self.term.held)) // 2
 
     def hand(self, start: Place, upper: Snapshot, end: Place, events: Sequence[RunEvent]) -> None:
         """Take over a read's events, given in event_id order: evaluated in that order, settled in the keys' order."""

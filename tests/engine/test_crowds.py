@@ -1,0 +1,73 @@
+"""Many sensors that ask for everything: what they are handed at once, and have in hand, is bounded for all together."""
+
+import asyncpg
+import pytest
+
+from runbell import RunRequest, run_status_sensor
+from runbell.core import portions
+from runbell.core.sensors import Sensor
+from runbell.engine import backlog, tail
+from support.daemons import record, requested_keys, running, until
+
+Session = asyncpg.Connection
+CROWD, EVENTS = 30, 40
+
+
+def sensor(number: int) -> Sensor:
+    @run_status_sensor("SUCCESS", name=f"sensor_{number}", request_job="j")
+    async def answers(context):
+        return RunRequest(run_key=context.dagster_run.run_id)
+
+    return answers
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Of each page: how many evaluations came of it, and how many the one with most in hand has then."""
+    found: list[tuple[int, int]] = []
+    whole = tail.hand_out
+
+    def watched(page, members, routes):
+        receivers, count = whole(page, members, routes)
+        found.append((count, max((held.progress.pending for held in receivers), default=0)))
+        return receivers, count
+
+    monkeypatch.setattr(portions, "MOST_HANDED", 100)
+    monkeypatch.setattr(portions, "MOST_PENDING", CROWD * 10)
+    monkeypatch.setattr(portions, "LEAST_PENDING_OF_ONE", 1)
+    monkeypatch.setattr(tail, "hand_out", watched)
+    monkeypatch.setattr(backlog, "hand_out", watched)
+    return found
+
+
+async def test_a_crowd_that_is_behind_is_handed_a_bounded_number_at_once(
+    database_url: str, connection: Session, handed: list[tuple[int, int]]
+) -> None:
+    crowd = [sensor(number) for number in range(CROWD)]
+    async with running(database_url, *crowd):
+        pass
+    runs = sorted([f"r{number:02}" for number in range(EVENTS)])
+    for run_id in runs:
+        await record(connection, run_id)
+    async with running(database_url, *crowd):
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) >= CROWD * EVENTS)
+
+    assert sum(count for count, _ in handed) == CROWD * EVENTS
+    assert max(count for count, _ in handed) <= 100
+    # Five pages of three when it joins; later a page of five while it has five.
+    assert max(pending for _, pending in handed) <= 15
+    assert await requested_keys(connection) == sorted(runs * CROWD)
+
+
+async def test_a_crowd_in_step_is_read_for_in_small_pages(
+    database_url: str, connection: Session, handed: list[tuple[int, int]]
+) -> None:
+    crowd = [sensor(number) for number in range(CROWD)]
+    async with running(database_url, *crowd), connection.transaction():
+        for number in range(EVENTS):
+            await record(connection, f"r{number}")
+    async with running(database_url, *crowd):
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) >= CROWD * EVENTS)
+
+    assert sum(count for count, _ in handed) == CROWD * EVENTS
+    assert max(count for count, _ in handed) <= 100
