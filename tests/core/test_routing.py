@@ -45,6 +45,23 @@ def test_the_index_finds_what_asking_everybody_finds(offered: dict[str, Subscrip
     assert len(found) == len(asked)
 
 
+@given(st.dictionaries(st.sampled_from("abcdef"), subscriptions), st.sets(st.sampled_from("abcdef")), events)
+def test_who_has_left_is_as_if_he_had_never_been_there(
+    offered: dict[str, Subscription], left: set[str], event: RunEvent
+) -> None:
+    stayed = {name: subscription for name, subscription in offered.items() if name not in left}
+    routes = Routes(offered)
+    for name in left:
+        routes.discard(name)
+
+    assert routes.statuses == Routes(stayed).statuses
+    assert set(routes.wanted_by(event)) == set(Routes(stayed).wanted_by(event))
+    for name in left & offered.keys():
+        routes.add(name, offered[name])
+    assert routes.statuses == Routes(offered).statuses
+    assert set(routes.wanted_by(event)) == set(Routes(offered).wanted_by(event))
+
+
 @given(filters)
 def test_a_filter_survives_being_stored(wanted: Filter) -> None:
     stored = Filter.read(json.dumps(wanted.to_dict()))

@@ -5,46 +5,57 @@ MOST_EVENTS = 1_000
 # Evaluations that come of a page. While they are handed out nothing else runs in the process for 0.1 s: one whose
 # code does so for two seconds is ended as blocked, and its successor would begin with the same page.
 MOST_HANDED = 20_000
-# Evaluations that a process has in memory, of all sensors together, and of one of them.
-MOST_PENDING = 200_000
+# Evaluations of one sensor that a process has in memory; once all together have so many, of each only a few.
 MOST_PENDING_OF_ONE = 2_000
-# However many sensors there are: with less in hand they would be read for one event at a time.
+MOST_PENDING = 200_000
 LEAST_PENDING_OF_ONE = 20
 # Members of a group that have no room for so long, the longer the more there are, are left behind by the others.
 PATIENCE_SECONDS = 0.05
 PATIENCE_SECONDS_OF_ONE = 0.0001
 
 
-def first_portion(sensors: int) -> int:
+def most_handed(sensors: int, room: int) -> int:
+    """Evaluations that may come of one page for so many sensors, if each of them has room for so many.
+
+    Example:
+        >>> most_handed(1, 1_000), most_handed(100, 1_000), most_handed(1, 10)
+        (1000, 20000, 10)
+    """
+    return min(MOST_HANDED, sensors * room)
+
+
+def first_portion(sensors: int, most: int) -> int:
     """Of the first page that is read for so many sensors: its events, if all of them ask for each.
 
     Example:
-        >>> first_portion(1), first_portion(100), first_portion(100_000)
+        >>> first_portion(1, 20_000), first_portion(100, 20_000), first_portion(100_000, 20_000)
         (1000, 200, 1)
     """
-    return max(1, min(MOST_EVENTS, MOST_HANDED // max(sensors, 1)))
+    return max(1, min(MOST_EVENTS, most // max(sensors, 1)))
 
 
-def next_portion(events: int, handed: int) -> int:
+def next_portion(events: int, handed: int, most: int) -> int:
     """Of the page after one of so many events, of which so many evaluations came.
 
     Example:
-        >>> next_portion(200, 1_000), next_portion(200, 15_000), next_portion(200, 50_000)
-        (400, 200, 100)
+        >>> [next_portion(200, handed, most=20_000) for handed in (1_000, 15_000, 50_000)]
+        [400, 200, 100]
     """
-    if handed > MOST_HANDED:
+    if handed > most:
         return max(events // 2, 1)
-    return min(events * 2, MOST_EVENTS) if handed * 2 <= MOST_HANDED else events
+    return min(events * 2, MOST_EVENTS) if handed * 2 <= most else events
 
 
-def most_pending(sensors: int) -> int:
-    """Of each of so many sensors that a process holds: with so many events in hand it reads no further.
+def most_pending(of_all: int) -> int:
+    """With so many events in hand a sensor reads no further, while all together have `of_all`.
+
+    Never none: those that are stuck, with all that there is, must not keep the others from reading.
 
     Example:
-        >>> most_pending(1), most_pending(1_000), most_pending(100_000)
-        (2000, 200, 20)
+        >>> most_pending(100), most_pending(250_000)
+        (2000, 20)
     """
-    return max(LEAST_PENDING_OF_ONE, min(MOST_PENDING_OF_ONE, MOST_PENDING // max(sensors, 1)))
+    return MOST_PENDING_OF_ONE if of_all < MOST_PENDING else LEAST_PENDING_OF_ONE
 
 
 def patience(sensors: int) -> float:

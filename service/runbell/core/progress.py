@@ -92,6 +92,17 @@ class Head:
 
 
 @dataclass(slots=True, eq=False)
+class Crowd:
+    """All sensors that share a process's memory.
+
+    Attributes:
+        pending: what is pending of all of them.
+    """
+
+    pending: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class Progress:
     """How far one sensor has got, in memory, while its lease is held.
 
@@ -100,6 +111,7 @@ class Progress:
         ahead: up to where a sensor that reads by itself has been handed events.
         head: the tail's place, for a sensor that has joined it.
         pending, passed: how many evaluations the place has not passed yet, and how many it has.
+        crowd: those that it shares its process's memory with.
     """
 
     sensor_name: str
@@ -109,6 +121,7 @@ class Progress:
     head: Head | None = None
     pending: int = 0
     passed: int = 0
+    crowd: Crowd = field(default_factory=Crowd)
     _pages: deque[Page] = field(default_factory=deque)
     _settled: int = 0
     _rows: list[Evaluation] = field(default_factory=list)
@@ -122,7 +135,13 @@ class Progress:
         """Take over the events of a page (at least one); the place that is handed up to moves to its end."""
         self._pages.append(page)
         self.pending += len(page.evaluations)
+        self.crowd.pending += len(page.evaluations)
         self.ahead = page.end
+
+    def leave_crowd(self) -> None:
+        """The lease is lost: what is pending here is nobody's concern any more."""
+        self.crowd.pending -= self.pending
+        self.crowd = Crowd()
 
     def leave_tail(self) -> None:
         """From here on this sensor reads by itself, from where the tail stands now."""
@@ -200,6 +219,7 @@ class Progress:
 
     def _drop(self, count: int) -> None:
         self.pending -= count
+        self.crowd.pending -= count
         self.passed += count
         self._settled += count
         while self._pages and self._settled >= len(self._pages[0].evaluations):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from runbell.core.events import RunEvent
 from runbell.core.filters import Filter
@@ -30,23 +31,34 @@ class Subscription:
         return (self.filter,) if self.former is None else (self.filter, self.former)
 
 
+# Names in the order in which they came; a dict, because thousands leave one by one.
+_Names: TypeAlias = dict[str, None]
+
+
 @dataclass(slots=True)
 class _StatusRoutes:
     """For one status: by exact job name, by scope for those that watch every job; the rest are asked one by one."""
 
-    by_job: dict[str, list[str]] = field(default_factory=dict)
-    by_scope: dict[str | None, list[str]] = field(default_factory=dict)
-    others: list[str] = field(default_factory=list)
+    by_job: dict[str, _Names] = field(default_factory=dict)
+    by_scope: dict[str | None, _Names] = field(default_factory=dict)
+    others: _Names = field(default_factory=dict)
+    everybody: _Names = field(default_factory=dict)
 
     def add(self, wanted: Filter, name: str) -> None:
+        for names in self._places(wanted):
+            names[name] = None
+        self.everybody[name] = None
+
+    def discard(self, wanted: Filter, name: str) -> None:
+        for names in self._places(wanted):
+            names.pop(name, None)
+        self.everybody.pop(name, None)
+
+    def _places(self, wanted: Filter) -> list[_Names]:
         jobs = wanted.exact_jobs()
         if wanted.jobs is None:
-            self.by_scope.setdefault(wanted.scope, []).append(name)
-        elif jobs is None:
-            self.others.append(name)
-        else:
-            for job in jobs:
-                self.by_job.setdefault(job, []).append(name)
+            return [self.by_scope.setdefault(wanted.scope, {})]
+        return [self.others] if jobs is None else [self.by_job.setdefault(job, {}) for job in jobs]
 
     def candidates(self, event: RunEvent) -> Iterable[str]:
         yield from self.by_job.get(event.job_name, ())
@@ -62,18 +74,32 @@ class _StatusRoutes:
 
 
 class Routes:
-    """The index over all subscriptions; made anew when they change."""
+    """The index over all subscriptions. Who comes and goes costs what he asks for, however many others there are."""
 
     def __init__(self, subscriptions: Mapping[str, Subscription]) -> None:
-        self._subscriptions = dict(subscriptions)
+        self._subscriptions: dict[str, Subscription] = {}
         self._by_status: dict[str, _StatusRoutes] = {}
-        self._reads_tags = any(
-            wanted.narrowing is not None for subscription in subscriptions.values() for wanted in subscription.filters()
-        )
+        self._reads_tags = False
         for name, subscription in subscriptions.items():
-            for wanted in subscription.filters():
-                for status in wanted.statuses:
-                    self._by_status.setdefault(status, _StatusRoutes()).add(wanted, name)
+            self.add(name, subscription)
+
+    def add(self, name: str, subscription: Subscription) -> None:
+        """This sensor is reached as well, from here on."""
+        self._subscriptions[name] = subscription
+        for wanted in subscription.filters():
+            self._reads_tags |= wanted.narrowing is not None
+            for status in wanted.statuses:
+                self._by_status.setdefault(status, _StatusRoutes()).add(wanted, name)
+
+    def discard(self, name: str) -> None:
+        """This one is reached no more; nothing is done if it was not."""
+        subscription = self._subscriptions.pop(name, None)
+        for wanted in () if subscription is None else subscription.filters():
+            for status in wanted.statuses & self._by_status.keys():
+                routes = self._by_status[status]
+                routes.discard(wanted, name)
+                if not routes.everybody:
+                    del self._by_status[status]
 
     @property
     def statuses(self) -> list[str]:

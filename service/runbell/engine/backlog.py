@@ -1,11 +1,13 @@
 """Reads for sensors that are behind, once for each group of equal places, until they can join the tail."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import anyio
 from anyio.abc import TaskGroup
 
-from runbell.core.portions import first_portion, next_portion, patience
+from runbell.core.portions import first_portion, most_handed, next_portion, patience
 from runbell.core.pushing import pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
@@ -13,6 +15,24 @@ from runbell.engine.measures import Measures
 from runbell.engine.tail import hand_out, read_page
 from runbell.engine.term import Held, by_place
 from runbell.store.connections import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a group of sensors asks for. Told anew for each page it took longer than reading, with thousands of them."""
+
+    members: int
+    most: int
+    routes: Routes
+    jobs: Sequence[str] | None
+    filters: str | None
+
+    @classmethod
+    def by(cls, cohort: Sequence[Held]) -> Self:
+        filters = pushed([wanted for held in cohort for wanted in held.subscription.filters()])
+        most = most_handed(len(cohort), cohort[0].room)
+        routes = Routes({held.sensor_name: held.subscription for held in cohort})
+        return cls(len(cohort), most, routes, _jobs(cohort), filters)
 
 
 class Backlog:
@@ -39,19 +59,24 @@ class Backlog:
 
     async def _catch_up(self, cohort: list[Held]) -> None:
         """Read page by page while there is room, until the end of what was visible when this began."""
-        portion = first_portion(len(cohort))
+        asked = _Asked.by(cohort)
+        portion = first_portion(len(cohort), asked.most)
         while cohort := await self._with_room(cohort):
-            routes = Routes({held.sensor_name: held.subscription for held in cohort})
+            if len(cohort) < asked.members:
+                asked = _Asked.by(cohort)
             place = cohort[0].progress.ahead
-            filters = pushed([wanted for held in cohort for wanted in held.subscription.filters()])
-            portion = min(portion, cohort[0].room)
             page = await read_page(
-                self._pool, place, statuses=routes.statuses, jobs=_jobs(cohort), filters=filters, scanned=portion
+                self._pool,
+                place,
+                statuses=asked.routes.statuses,
+                jobs=asked.jobs,
+                filters=asked.filters,
+                scanned=portion,
             )
             self._measures.read(page.events)
             cohort = _still_ours(cohort)
-            _, handed = hand_out(page, {held.sensor_name: held for held in cohort}, routes)
-            portion = next_portion(portion, handed)
+            _, handed = hand_out(page, {held.sensor_name: held for held in cohort}, asked.routes)
+            portion = next_portion(portion, handed, asked.most)
             for held in cohort:
                 held.progress.ahead = page.end
             if not page.full:

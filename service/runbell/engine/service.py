@@ -177,14 +177,14 @@ class Service:
     def _seat(self, row: SensorRow, pace: Pace | None) -> Held:
         assert row.place is not None  # noqa: S101 - the caller asked
         sensor = self._deployment.sensors[row.sensor_name]
-        progress = Progress(row.sensor_name, row.lease_epoch, row.place, row.place)
+        progress = Progress(row.sensor_name, row.lease_epoch, row.place, row.place, crowd=self._term.crowd)
         subscription = Subscription(
             self._deployment.offered[row.sensor_name].filter, row.former_filter, row.filter_since
         )
         shadowed = self._deployment.shadow and not row.started
         evaluate = partial(self._shadow, progress) if shadowed else partial(self._evaluate, sensor, progress)
         lane = Lane(self._tasks, sensor.max_concurrent, evaluate, pace)
-        return Held(row.sensor_name, subscription, progress, lane, self._term, shadowed=shadowed)
+        return Held(row.sensor_name, subscription, progress, lane, shadowed=shadowed)
 
     async def _shadow(self, progress: Progress, evaluation: Evaluation) -> None:
         evaluation.finished_at = time.monotonic()

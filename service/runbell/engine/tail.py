@@ -12,7 +12,7 @@ import structlog
 from runbell.core.errors import StatementAbortedError
 from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
-from runbell.core.portions import MOST_EVENTS, first_portion, next_portion
+from runbell.core.portions import MOST_EVENTS, MOST_HANDED, first_portion, next_portion
 from runbell.core.progress import Head
 from runbell.core.routing import Routes
 from runbell.engine.listener import Listener
@@ -59,7 +59,7 @@ class Tail:
         self._unrung = False
         self._joined: dict[str, Held] = {}
         self._joining: list[Held] = []
-        self._routes: Routes | None = None
+        self._routes = Routes({})
         self._portion = MOST_EVENTS
         # Places lag behind events that nobody asked for; where there were none, they need not be written.
         self.passed_rows = False
@@ -77,7 +77,7 @@ class Tail:
         """This sensor reads by itself from here on, or no more at all."""
         if self._joined.pop(held.sensor_name, None) is not None:
             held.progress.leave_tail()
-            self._routes = None
+            self._routes.discard(held.sensor_name)
         self._joining = [other for other in self._joining if other is not held]
 
     async def run(self) -> None:
@@ -85,7 +85,7 @@ class Tail:
         while True:
             if not self._joined:
                 await self._begin_anew()
-            statuses = self._current_routes().statuses
+            statuses = self._routes.statuses
             page = await read_page(self._session, self.head.place, statuses=statuses, scanned=self._portion)
             self._hand(page)
             if page.full:
@@ -105,20 +105,14 @@ class Tail:
         await self._listener.hear_events()
         self.head = Head(Place(await read_snapshot(self._session)))
 
-    def _current_routes(self) -> Routes:
-        if self._routes is None:
-            self._routes = Routes({name: held.subscription for name, held in self._joined.items()})
-            self._portion = first_portion(len(self._joined))
-        return self._routes
-
     def _hand(self, page: EventPage) -> None:
         """Move the tail's place and hand over what it moved over, without a moment between the two."""
         self.head.place = page.end
         self.passed_rows |= page.passed_rows
         self._measures.read(page.events)
-        receivers, handed = hand_out(page, self._joined, self._current_routes())
+        receivers, handed = hand_out(page, self._joined, self._routes)
         if page.full:
-            self._portion = next_portion(self._portion, handed)
+            self._portion = next_portion(self._portion, handed, MOST_HANDED)
         for held in receivers:
             if held.full:
                 self.leave(held)
@@ -146,12 +140,13 @@ class Tail:
             else:
                 held.progress.head = self.head
                 self._joined[held.sensor_name] = held
-        self._routes = None
+                self._routes.add(held.sensor_name, held.subscription)
+        self._portion = min(self._portion, first_portion(len(self._joined), MOST_HANDED))
 
     async def _read_on(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> bool:
         """Read a few pages for them, up to where the tail is; is there more?"""
         routes = Routes({held.sensor_name: held.subscription for held in cohort})
-        portion = first_portion(len(cohort))
+        portion = first_portion(len(cohort), MOST_HANDED)
         for _ in range(min(MOST_EVENTS // portion, ADMITTED_PAGES)):
             page = await read_page(self._session, place, upper=reached, statuses=routes.statuses, scanned=portion)
             self.passed_rows |= page.passed_rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
 from runbell.core.portions import most_pending
-from runbell.core.progress import Evaluation, Page, Progress
+from runbell.core.progress import Crowd, Evaluation, Page, Progress
 from runbell.core.routing import Subscription
 from runbell.engine.lanes import Lane
 
@@ -23,14 +23,13 @@ class Held:
     subscription: Subscription
     progress: Progress
     lane: Lane
-    term: "Term"
     dropped: bool = False
     # Nothing of it is called: what waits for a retry goes on waiting.
     shadowed: bool = False
 
     @property
     def full(self) -> bool:
-        return self.progress.pending >= most_pending(len(self.term.held))
+        return self.progress.pending >= most_pending(self.progress.crowd.pending)
 
     @property
     def has_room(self) -> bool:
@@ -39,7 +38,7 @@ class Held:
     @property
     def room(self) -> int:
         """So many events it takes at once, and has in hand at most when it does."""
-        return most_pending(len(self.term.held)) // 2
+        return most_pending(self.progress.crowd.pending) // 2
 
     def hand(self, start: Place, upper: Snapshot, end: Place, events: Sequence[RunEvent]) -> None:
         """Take over a read's events, given in event_id order: evaluated in that order, settled in the keys' order."""
@@ -56,6 +55,7 @@ class Term:
     held: dict[str, Held] = field(default_factory=dict)
     # The sensors of the module that are held but stopped: their epoch is theirs, nothing is read for them.
     stopped: dict[str, int] = field(default_factory=dict)
+    crowd: Crowd = field(default_factory=Crowd)
     on_drop: Callable[[Held], None] = lambda _: None
 
     def drop(self, sensor_name: str) -> bool:
@@ -66,6 +66,7 @@ class Term:
             return False
         held.dropped = True
         held.lane.close()
+        held.progress.leave_crowd()
         self.on_drop(held)
         return True
 
