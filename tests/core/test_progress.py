@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from runbell.core.events import EventKey, RunEvent
 from runbell.core.places import Place, Snapshot
-from runbell.core.progress import LINGER_SECONDS, Evaluation, Head, Page, Progress, Settlement
+from runbell.core.progress import LINGER_SECONDS, Crowd, Evaluation, Head, Page, Progress, Settlement
 from runbell.core.requests import Conclusion
 from support.places import passes
 
@@ -225,3 +225,16 @@ def test_what_finishes_while_the_commit_that_overtakes_it_is_in_flight_is_settle
 
     assert second is not None
     assert (second.rows, second.placed, second.new_place) == ((slow,), (), end)
+
+
+def test_what_is_pending_of_a_lost_lease_counts_for_nobody() -> None:
+    start = Place(Snapshot(10, 10))
+    crowd = Crowd()
+    kept, lost = (Progress(name, 1, start, start, crowd=crowd) for name in ("kept", "lost"))
+    handed(kept, 1, 2)
+    handed(lost, 1, 2, 3)
+    assert crowd.pending == 5
+
+    lost.leave_crowd()
+
+    assert (crowd.pending, lost.pending) == (2, 3)
