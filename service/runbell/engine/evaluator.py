@@ -121,8 +121,10 @@ class Evaluator:
             if verdict is not None:
                 return Conclusion("failed", error=verdict)
         given = self.calls.of(sensor_name, evaluation)
-        if (early := await self._ask_whether_retried(sensor, event)) is not None:
-            return early
+        if sensor.only_final_failures and event.status == "FAILURE":
+            early = await self._ask_whether_retried(sensor, event)
+            if early is not None:
+                return early
         try:
             answers = self._on_the_loop if sensor.is_async else self._in_a_thread
             context = build_context(sensor, sensor_name, event, answers, replay=evaluation.replay)
@@ -158,8 +160,6 @@ class Evaluator:
         Raises:
             StoreUnavailableError: the database was lost; the sensor has not failed.
         """
-        if not sensor.only_final_failures or event.status != "FAILURE":
-            return None
         try:
             retried = await is_retried(self.lookups.pool, event)
         except StoreUnavailableError:
