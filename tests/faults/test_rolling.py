@@ -13,12 +13,11 @@ import pytest
 
 from support.offenders import WELL_BEHAVED, beside
 from support.serving import serving
+from support.writers import GENEROUS_SECONDS
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-# Generous: other processes use the machine too. What is promised is less than a second.
-GENEROUS_SECONDS = 3.0
 
 
 def version(number: int) -> str:
