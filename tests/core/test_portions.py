@@ -10,6 +10,7 @@ from runbell.core.portions import (
     MOST_PENDING,
     MOST_PENDING_OF_ONE,
     first_portion,
+    held_up_by,
     most_handed,
     most_pending,
     next_portion,
@@ -59,8 +60,26 @@ def test_once_all_have_much_in_hand_each_takes_little_more():
     ]
 
 
-@given(sensors, sensors)
-def test_more_sensors_are_waited_for_longer(one, other):
-    fewer, more = sorted([one, other])
+pending = some.lists(some.integers(0, 3_000), min_size=1, max_size=30)
 
-    assert patience(fewer) <= patience(more)
+
+@given(pending)
+def test_a_group_waits_exactly_while_it_has_too_much_in_hand_or_one_of_it_does(counts):
+    most = most_handed(len(counts), MOST_PENDING_OF_ONE // 2)
+    held_up = held_up_by(counts, most, MOST_PENDING_OF_ONE)
+
+    assert bool(held_up) is (sum(counts) > most or max(counts) >= MOST_PENDING_OF_ONE)
+    assert all(counts[place] > most // len(counts) for place in held_up)
+
+
+@given(pending)
+def test_without_those_that_hold_it_up_a_group_reads_on(counts):
+    most = most_handed(len(counts), MOST_PENDING_OF_ONE // 2)
+    held_up = set(held_up_by(counts, most, MOST_PENDING_OF_ONE))
+    others = [count for place, count in enumerate(counts) if place not in held_up]
+
+    assert not held_up_by(others, most_handed(len(others), MOST_PENDING_OF_ONE // 2), MOST_PENDING_OF_ONE) or not others
+
+
+def test_how_long_a_group_waits_for_its_slow_members_does_not_grow_beyond_half_a_second():
+    assert (patience(most_handed(2, 1_000)), patience(most_handed(1_000_000, 1_000))) == (0.05, 0.5)

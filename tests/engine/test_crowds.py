@@ -60,6 +60,22 @@ async def test_a_crowd_that_is_behind_is_handed_a_bounded_number_at_once(
     assert await requested_keys(connection) == sorted(runs * CROWD)
 
 
+async def test_a_crowd_that_is_behind_is_read_for_as_one(
+    database_url: str, connection: Session, handed: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody is slow here, however slow the machine is.
+    monkeypatch.setattr(portions, "LEAST_PATIENCE_SECONDS", 10.0)
+    crowd = [sensor(number) for number in range(CROWD)]
+    async with running(database_url, *crowd):
+        pass
+    for number in range(EVENTS):
+        await record(connection, f"r{number}")
+    async with running(database_url, *crowd):
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) >= CROWD * EVENTS)
+
+    assert {count % CROWD for count, _ in handed} == {0}
+
+
 async def test_a_crowd_in_step_is_read_for_in_small_pages(
     database_url: str, connection: Session, handed: list[tuple[int, int]]
 ) -> None:

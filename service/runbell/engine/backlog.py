@@ -7,7 +7,7 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
-from runbell.core.portions import first_portion, most_handed, next_portion, patience
+from runbell.core.portions import first_portion, held_up_by, most_handed, most_pending, next_portion, patience
 from runbell.core.pushing import pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
@@ -22,7 +22,6 @@ class _Asked:
     """What a group of sensors asks for. Told anew for each page it took longer than reading, with thousands of them."""
 
     members: int
-    most: int
     routes: Routes
     jobs: Sequence[str] | None
     filters: str | None
@@ -30,9 +29,8 @@ class _Asked:
     @classmethod
     def by(cls, cohort: Sequence[Held]) -> Self:
         filters = pushed([wanted for held in cohort for wanted in held.subscription.filters()])
-        most = most_handed(len(cohort), cohort[0].room)
         routes = Routes({held.sensor_name: held.subscription for held in cohort})
-        return cls(len(cohort), most, routes, _jobs(cohort), filters)
+        return cls(len(cohort), routes, _jobs(cohort), filters)
 
 
 class Backlog:
@@ -60,10 +58,12 @@ class Backlog:
     async def _catch_up(self, cohort: list[Held]) -> None:
         """Read page by page while there is room, until the end of what was visible when this began."""
         asked = _Asked.by(cohort)
-        portion = first_portion(len(cohort), asked.most)
+        portion = first_portion(len(cohort), _limits(cohort)[0])
         while cohort := await self._with_room(cohort):
             if len(cohort) < asked.members:
                 asked = _Asked.by(cohort)
+            most, _ = _limits(cohort)
+            portion = min(portion, most)
             place = cohort[0].progress.ahead
             page = await read_page(
                 self._pool,
@@ -76,26 +76,35 @@ class Backlog:
             self._measures.read(page.events)
             cohort = _still_ours(cohort)
             _, handed = hand_out(page, {held.sensor_name: held for held in cohort}, asked.routes)
-            portion = next_portion(portion, handed, asked.most)
+            portion = next_portion(portion, handed, most)
             for held in cohort:
                 held.progress.ahead = page.end
             if not page.full:
                 self._join(cohort)
                 return
 
-    async def _with_room(self, cohort: Sequence[Held]) -> list[Held]:
+    async def _with_room(self, cohort: list[Held]) -> list[Held]:
         """Those that can take another page. The slow ones are split off, so that they hold up nobody."""
-        cohort = _still_ours(cohort)
-        longest = patience(len(cohort))
-        until = anyio.current_time() + longest
-        while cohort and not all(held.has_room for held in cohort):
-            ready = [held for held in cohort if held.has_room]
-            if ready and anyio.current_time() >= until:
-                self._tasks.start_soon(self._catch_up, [held for held in cohort if not held.has_room])
-                return ready
-            await self._committer.next_settled(longest)
-            cohort = _still_ours(cohort)
-        return list(cohort)
+        until: float | None = None
+        while cohort := _still_ours(cohort):
+            most, most_of_one = _limits(cohort)
+            slow = held_up_by([held.progress.pending for held in cohort], most, most_of_one)
+            if not slow:
+                break
+            now = anyio.current_time()
+            until = now + patience(most) if until is None else until
+            if now >= until and len(slow) < len(cohort):
+                left_behind = set(slow)
+                self._tasks.start_soon(self._catch_up, [cohort[place] for place in slow])
+                return [held for place, held in enumerate(cohort) if place not in left_behind]
+            await self._committer.next_settled(patience(most))
+        return cohort
+
+
+def _limits(cohort: Sequence[Held]) -> tuple[int, int]:
+    """Of a group: what all members together may have in hand to read on, and what one of them may."""
+    most_of_one = most_pending(cohort[0].progress.crowd.pending)
+    return most_handed(len(cohort), most_of_one // 2), most_of_one
 
 
 def _still_ours(cohort: Sequence[Held]) -> list[Held]:

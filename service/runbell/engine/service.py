@@ -1,7 +1,7 @@
 """One term of the daemon: all its services in one task group, from taking the leases to draining."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import anyio
@@ -82,9 +82,7 @@ class Service:
             handover=self._handover,
             watcher=self._watcher,
         )
-        self._tail = Tail(
-            sessions.reading, sleep, listener, lambda held: self._backlog.start([held]), reporter.measures
-        )
+        self._tail = Tail(sessions.reading, sleep, listener, self._catch_up, reporter.measures)
 
     async def run(
         self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: Callable[[], float]
@@ -166,6 +164,10 @@ class Service:
         await self._retries.adopt(members)
         self._tail.join(held for held in members if held.progress.ahead.upper is None)
         self._backlog.start(held for held in members if held.progress.ahead.upper is not None)
+
+    def _catch_up(self, members: Iterable[Held]) -> None:
+        # The tail is there before the backlog, which belongs to what runs.
+        self._backlog.start(members)
 
     async def _paces(self, names: Sequence[str]) -> dict[str, Pace]:
         """Of those that may begin only so many a minute; what others have begun and settled in it counts."""

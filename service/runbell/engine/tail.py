@@ -45,7 +45,7 @@ class Tail:
         session: Connection,
         sleep: Sleep | None,
         listener: Listener,
-        on_full: Callable[[Held], None],
+        on_full: Callable[[Sequence[Held]], None],
         measures: Measures,
     ) -> None:
         self._session = session
@@ -82,17 +82,20 @@ class Tail:
 
     async def run(self) -> None:
         """Read for ever; ends only with the term."""
+        found = 0
         while True:
             if not self._joined:
                 await self._begin_anew()
             statuses = self._routes.statuses
             page = await read_page(self._session, self.head.place, statuses=statuses, scanned=self._portion)
             self._hand(page)
+            found += len(page.events)
             if page.full:
                 continue
             await self._admit()
             if not self._joining:
-                await self._rest(len(page.events))
+                await self._rest(found)
+                found = 0
 
     async def _begin_anew(self) -> None:
         """Nobody listens: read nothing and be rung for nothing until somebody joins; begin where the server is then."""
@@ -113,10 +116,11 @@ class Tail:
         receivers, handed = hand_out(page, self._joined, self._routes)
         if page.full:
             self._portion = next_portion(self._portion, handed, MOST_HANDED)
-        for held in receivers:
-            if held.full:
-                self.leave(held)
-                self._on_full(held)
+        full = [held for held in receivers if held.full]
+        for held in full:
+            self.leave(held)
+        if full:
+            self._on_full(full)
 
     async def _admit(self) -> None:
         """Let sensors join by a last read of their own up to the tail's place, while no tail read is in flight.
@@ -132,15 +136,14 @@ class Tail:
 
     async def _admit_cohort(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> None:
         full = await self._read_on(place, reached, cohort)
-        for held in cohort:
-            if held.dropped:
-                continue
-            if full:
-                self._on_full(held)
-            else:
-                held.progress.head = self.head
-                self._joined[held.sensor_name] = held
-                self._routes.add(held.sensor_name, held.subscription)
+        members = [held for held in cohort if not held.dropped]
+        if full:
+            self._on_full(members)
+            return
+        for held in members:
+            held.progress.head = self.head
+            self._joined[held.sensor_name] = held
+            self._routes.add(held.sensor_name, held.subscription)
         self._portion = min(self._portion, first_portion(len(self._joined), MOST_HANDED))
 
     async def _read_on(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> bool:

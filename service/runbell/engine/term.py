@@ -15,8 +15,8 @@ from runbell.engine.lanes import Lane
 class Held:
     """A sensor whose lease this process holds, and which is running.
 
-    With too many events waiting it leaves the tail, and reads by itself again when fewer than half are left: memory is
-    bounded, whatever one slow sensor does.
+    With too many events waiting it leaves the tail, and reads by itself again when fewer are left: memory is bounded,
+    whatever one slow sensor does.
     """
 
     sensor_name: str
@@ -30,15 +30,6 @@ class Held:
     @property
     def full(self) -> bool:
         return self.progress.pending >= most_pending(self.progress.crowd.pending)
-
-    @property
-    def has_room(self) -> bool:
-        return self.progress.pending <= self.room
-
-    @property
-    def room(self) -> int:
-        """So many events it takes at once, and has in hand at most when it does."""
-        return most_pending(self.progress.crowd.pending) // 2
 
     def hand(self, start: Place, upper: Snapshot, end: Place, events: Sequence[RunEvent]) -> None:
         """Take over a read's events, given in event_id order: evaluated in that order, settled in the keys' order."""
