@@ -1,4 +1,4 @@
-"""What is wrong with a sensor, and how durations are said."""
+"""What is wrong with a sensor."""
 
 from dataclasses import dataclass, replace
 

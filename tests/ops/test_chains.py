@@ -68,6 +68,18 @@ async def test_the_console_and_the_command_show_the_same_of_a_run_that_filters_l
     assert shown["report-1"] == dict.fromkeys(("of_march", "of_sensors"), "not called yet")
 
 
+async def test_a_tick_that_was_put_in_by_hand_does_not_keep_a_chain_from_being_shown(
+    database_url: str, connection: Session
+) -> None:
+    async with running(database_url, of_march):
+        event_id = await record(connection, "r", tags='{"dagster/partition": "2026-03-01"}')
+        await until(lambda: passed(connection, event_id), bool)
+
+    for details in ('{"event_id": 1}', '[{"event_id": "mine"}, 7, null]'):
+        await connection.execute("UPDATE runbell.ticks SET details = $1::text::jsonb", details)
+        assert await both(database_url, "r") == {"of_march": "skipped"}
+
+
 async def both(database_url: str, run_id: str) -> dict[str, str]:
     """What sensors made of a run, once seen that the console and the command agree on all of it."""
     async with Look(database_url, Standing(), LogLines()) as look:

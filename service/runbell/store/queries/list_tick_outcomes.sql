@@ -23,7 +23,9 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS t
 LEFT JOIN LATERAL (
-    SELECT one AS detail FROM jsonb_array_elements(t.details) AS one
-    WHERE (one ->> 'event_id')::bigint = k.event_id
+    -- Whatever stands there, put in by hand.
+    SELECT one AS detail
+    FROM jsonb_array_elements(CASE jsonb_typeof(t.details) WHEN 'array' THEN t.details ELSE '[]' END) AS one
+    WHERE one ->> 'event_id' = k.event_id::text
     LIMIT 1
 ) AS d ON true
