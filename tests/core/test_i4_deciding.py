@@ -21,7 +21,7 @@ Thread 0x0000000000000abc (most recent call first):
 def looked(*looks: tuple[float, int, Spent]) -> float:
     watch = HeartWatch()
     for now, beats, spent in looks:
-        watch.look(now, beats, lambda spent=spent: spent)
+        watch.look(now, beats, slow=False, spent=lambda spent=spent: spent)
     return watch.still_seconds
 
 
@@ -29,6 +29,20 @@ def test_a_heart_that_stands_still_is_seen_and_one_that_beats_is_not():
     assert looked(*((n / 10, 7, Spent()) for n in range(6))) >= BLOCKED_SECONDS
     assert looked(*((n / 10, n, Spent()) for n in range(6))) == 0
     assert looked(*((n / 10, 7, Spent()) for n in range(6)), (0.6, 8, Spent())) == 0
+
+
+def asked(*, slow: bool) -> list[float]:
+    """When it was asked what the worker's thread has done, of looks at a heart that beats every 0.3 s, then no more."""
+    watch = HeartWatch()
+    moments = []
+    for n in range(15):
+        watch.look(n / 10, min(n // 3, 3), slow=slow, spent=lambda now=n / 10: moments.append(now) or Spent())
+    return moments
+
+
+def test_a_heart_that_says_it_beats_slowly_is_asked_about_only_when_it_stands_still_for_longer():
+    assert asked(slow=False)[:4] == [0.1, 0.4, 0.7, 1.0]
+    assert asked(slow=True) == [1.2, 1.3, 1.4]
 
 
 def test_a_machine_that_slept_is_not_blamed_on_the_worker():
@@ -120,7 +134,7 @@ def test_the_stacks_say_where_a_thread_hangs_without_what_called_it():
 def test_what_we_ourselves_held_up_counts_for_nothing():
     watch = HeartWatch()
     for moment in range(12):
-        watch.look(moment * 0.1, 7, lambda: Spent(0.0, 0.0))
+        watch.look(moment * 0.1, 7, slow=False, spent=lambda: Spent(0.0, 0.0))
     assert watch.still_seconds > 0
 
     watch.forget()

@@ -51,7 +51,10 @@ async def test_others_do_not_pay_for_it(connection):
 
 
 async def test_what_the_first_of_many_requests_leaves_out_the_others_keep(connection):
-    drafts = (RequestDraft("a_job"), RequestDraft("b_job", run_key="k", partition_key="2026-03-01", code_location="loc"))
+    drafts = (
+        RequestDraft("a_job"),
+        RequestDraft("b_job", run_key="k", partition_key="2026-03-01", code_location="loc"),
+    )
     await settled_with_calls(connection, Conclusion("requested", drafts))
 
     rows = await connection.fetch(

@@ -37,7 +37,7 @@ class HeartWatch:
     Example:
         >>> watch = HeartWatch()
         >>> for moment in range(6):
-        ...     watch.look(moment * 0.1, beats=7, spent=Spent)
+        ...     watch.look(moment * 0.1, beats=7, slow=False, spent=Spent)
         >>> watch.still_seconds >= BLOCKED_SECONDS
         True
     """
@@ -60,12 +60,13 @@ class HeartWatch:
         """Has it stood still for longer than between two slow beats?"""
         return self._waited > SLOW_BEAT_SECONDS
 
-    def look(self, now: float, beats: int, spent: Callable[[], Spent]) -> None:
+    def look(self, now: float, beats: int, *, slow: bool, spent: Callable[[], Spent]) -> None:
         """Take in one look.
 
         Args:
             now: this process's own monotonic clock.
             beats: what the heart has counted.
+            slow: it says that no function runs and that its next beat comes late. A function that begins makes it beat.
             spent: tells of the worker's main thread; asked only when the heart stands still, and again when it does so
                 for longer than a slow beat takes, so that a healthy one costs next to nothing.
         """
@@ -73,7 +74,7 @@ class HeartWatch:
             self._waited, self._since = 0.0, None
         else:
             self._waited += min(now - self._looked_at, LATE_SECONDS)
-            if self._since is None or self.suspicious:
+            if self.suspicious or (self._since is None and not slow):
                 self._spent = spent()
                 self._since = self._since or self._spent
         self._beats, self._looked_at = beats, now

@@ -20,6 +20,8 @@ BEATS = 0
 LOOP = 1
 # Of the loop's mark: index, event id, replay. Beside it, how often it was set: one that stays set is one call's.
 STEPS = 4
+# Is the next beat far off, because nothing runs?
+SLOW = 5
 THREADS = 8
 # Of each mark: index, event id, replay; of a thread also its ident, and its id for the operating system.
 IN_THREAD = 5
@@ -84,8 +86,9 @@ class Markers:
     quicken: Callable[[], None] | None = None
     _free: deque[int] = field(default_factory=lambda: deque(range(MOST_THREADS)))
 
-    def beat(self) -> None:
-        """The event loop turns."""
+    def beat(self, *, slow: bool) -> None:
+        """The event loop turns. `slow`: nothing runs, and the next beat comes late."""
+        self.numbers[SLOW] = slow
         self.numbers[BEATS] += 1
 
     @property
@@ -175,6 +178,11 @@ async def _marked_task(mark: Mark, coroutine: Coroutine[Any, Any, Any]) -> Any:
 def turns(numbers: memoryview) -> int:
     """Changes whenever the event loop turns: with each beat, and with each step of a function."""
     return int(numbers[BEATS] + numbers[STEPS])
+
+
+def beats_slowly(numbers: memoryview) -> bool:
+    """Has the heart said that its next beat comes late?"""
+    return numbers[SLOW] != 0
 
 
 def on_the_loop(numbers: memoryview) -> Running | None:

@@ -18,7 +18,7 @@ from runbell.core.heartbeats import HeartWatch, Spent
 from runbell.core.stacks import crashed_thread, stacks_of
 from runbell.engine import processes
 from runbell.engine.channel import Begin, Channel, Counted, Failed, Ready, Role
-from runbell.engine.markers import BYTES, Running, in_threads, on_the_loop, turns
+from runbell.engine.markers import BYTES, Running, beats_slowly, in_threads, on_the_loop, turns
 from runbell.engine.relay import Relay
 
 # So long a process may take to write its stacks down, and so long the system may take to end it.
@@ -111,7 +111,7 @@ class Worker:
 
     def look(self, now: float) -> None:
         """Take in whether its heart beats."""
-        self.watch.look(now, turns(self.numbers), self._spent)
+        self.watch.look(now, turns(self.numbers), slow=beats_slowly(self.numbers), spent=self._spent)
         if self.watch.suspicious:
             self._note_cpu()
         elif self.cpu:

@@ -165,20 +165,20 @@ class Worker:
         loop = asyncio.get_running_loop()
         if self._next_beat is not None:
             self.lateness.note(loop.time() - self._next_beat.when(), loop.time())
-        self._markers.beat()
         if loop.time() >= self._look_at:
             self._look_at = loop.time() + LOOK_SECONDS
             self._look()
         steps = self._markers.numbers[STEPS]
         busy = steps != self._steps or self.calls.live > 0 or self._markers.threads > 0
         self._steps = steps
+        self._markers.beat(slow=not busy)
         self._next_beat = loop.call_later(BEAT_SECONDS if busy else SLOW_BEAT_SECONDS, self._beat)
         self._markers.quicken = None if busy else self._quicken
 
     def _quicken(self) -> None:
         """A function is about to run: what it may hold up must be seen soon."""
         self._markers.quicken = None
-        self._markers.beat()
+        self._markers.beat(slow=False)
         if self._next_beat is not None:
             self._next_beat.cancel()
         self._next_beat = asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
