@@ -5,12 +5,15 @@ from hypothesis import strategies as some
 
 from runbell.core.portions import (
     LEAST_PENDING_OF_ONE,
+    LIGHTER,
     MOST_EVENTS,
     MOST_HANDED,
     MOST_PENDING,
     MOST_PENDING_OF_ONE,
+    TELLING,
     first_portion,
     held_up_by,
+    lighter,
     most_handed,
     most_pending,
     next_portion,
@@ -83,3 +86,17 @@ def test_without_those_that_hold_it_up_a_group_reads_on(counts):
 
 def test_how_long_a_group_waits_for_its_slow_members_does_not_grow_beyond_half_a_second():
     assert (patience(most_handed(2, 1_000)), patience(most_handed(1_000_000, 1_000))) == (0.05, 0.5)
+
+
+@given(some.lists(some.integers(0, 100_000)))
+def test_who_was_handed_little_goes_ahead_of_who_was_handed_much(counts):
+    light = set(lighter(counts))
+
+    assert len(light) < max(len(counts), 1)
+    for place, count in enumerate(counts):
+        assert (place in light) is (max(counts) >= TELLING and count * LIGHTER <= max(counts))
+
+
+@given(some.integers(1, 1_000), some.integers(0, 1_000_000))
+def test_those_who_were_handed_alike_stay_together(members, count):
+    assert lighter([count] * members) == []

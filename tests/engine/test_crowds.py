@@ -11,6 +11,16 @@ from support.daemons import record, requested_keys, running, until
 
 Session = asyncpg.Connection
 CROWD, EVENTS = 30, 40
+MANY = 60_000
+BEHIND = """
+    WITH rows AS (SELECT 'run-' || n AS run_id FROM generate_series(1, $2::integer) AS n),
+    kept AS (
+        INSERT INTO runbell.runs (source, run_id, job_name, status)
+        SELECT 'sql', run_id, $1, 'SUCCESS' FROM rows
+    )
+    INSERT INTO runbell.run_events (source, run_id, job_name, status, native_status)
+    SELECT 'sql', run_id, $1, 'SUCCESS', 'SUCCESS' FROM rows
+"""
 
 
 def sensor(number: int) -> Sensor:
@@ -28,9 +38,9 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     whole = tail.hand_out
 
     def watched(page, members, routes):
-        receivers, count = whole(page, members, routes)
-        found.append((count, max((held.progress.pending for held in receivers), default=0)))
-        return receivers, count
+        given = whole(page, members, routes)
+        found.append((sum(given.values()), max((held.progress.pending for held in given), default=0)))
+        return given
 
     monkeypatch.setattr(portions, "MOST_HANDED", 100)
     monkeypatch.setattr(tail, "MOST_HANDED", 100)
@@ -88,3 +98,24 @@ async def test_a_crowd_in_step_is_read_for_in_small_pages(
 
     assert sum(count for count, _ in handed) == CROWD * EVENTS
     assert max(count for count, _ in handed) <= 100
+
+
+async def test_who_has_little_behind_does_not_wait_for_who_has_much(database_url: str, connection: Session) -> None:
+    @run_status_sensor("SUCCESS", monitored_jobs=["often"])
+    async def heavy(context):
+        return None
+
+    @run_status_sensor("SUCCESS", monitored_jobs=["seldom"], request_job="j")
+    async def light(context):
+        return RunRequest(run_key=context.dagster_run.run_id)
+
+    async with running(database_url, heavy, light):
+        pass
+    await connection.execute(BEHIND, "often", MANY)
+    await record(connection, "r", job="seldom")
+    async with running(database_url, heavy, light):
+        await until(lambda: requested_keys(connection), lambda keys: keys == ["r"])
+        answered = await connection.fetchval("SELECT sum(acted) FROM runbell.ticks WHERE sensor_name = 'heavy'") or 0
+
+    # Read for together to the end, the heavy one would have no more left than it may have in hand.
+    assert answered < MANY - 3 * portions.MOST_PENDING_OF_ONE

@@ -15,6 +15,10 @@ LEAST_PENDING_OF_ONE = 20
 # long for those of its members that have much in hand, and then leaves them behind.
 SETTLED_PER_SECOND = 40_000
 LEAST_PATIENCE_SECONDS = 0.05
+# A member of a group that was handed so many times less than another one does not wait for it; told once that other one
+# was handed so many.
+LIGHTER = 8
+TELLING = 100
 
 
 def most_handed(sensors: int, room: int) -> int:
@@ -69,6 +73,28 @@ def patience(most: int) -> float:
         (0.05, 0.5)
     """
     return max(LEAST_PATIENCE_SECONDS, most / SETTLED_PER_SECOND)
+
+
+def lighter(handed: Sequence[int]) -> list[int]:
+    """Which members were handed so much less than others of their group that they should not wait for them.
+
+    After an outage all sensors stand at one place. One with a million events behind takes half a minute to answer; who
+    was meant to hear of one of them would hear of it then. Those that were handed alike stay one group.
+
+    Args:
+        handed: evaluations that came of all that the group has read, by member.
+
+    Returns:
+        The places of the light ones, of the heavier ones none.
+
+    Example:
+        >>> lighter([1_000, 125, 126, 0]), lighter([99, 0]), lighter([1_000, 400])
+        ([1, 3], [], [])
+    """
+    most = max(handed, default=0)
+    if most < TELLING:
+        return []
+    return [place for place, count in enumerate(handed) if count * LIGHTER <= most]
 
 
 def held_up_by(pending: Sequence[int], most: int, most_of_one: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Reads for sensors that are behind, once for each group of equal places, until they can join the tail."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -7,7 +8,7 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
-from runbell.core.portions import first_portion, held_up_by, most_handed, most_pending, next_portion, patience
+from runbell.core.portions import first_portion, held_up_by, lighter, most_handed, most_pending, next_portion, patience
 from runbell.core.pushing import pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
@@ -59,6 +60,7 @@ class Backlog:
         """Read page by page while there is room, until the end of what was visible when this began."""
         asked = _Asked.by(cohort)
         portion = first_portion(len(cohort), _limits(cohort)[0])
+        handed: Counter[Held] = Counter()
         while cohort := await self._with_room(cohort):
             if len(cohort) < asked.members:
                 asked = _Asked.by(cohort)
@@ -75,13 +77,15 @@ class Backlog:
             )
             self._measures.read(page.events)
             cohort = _still_ours(cohort)
-            _, handed = hand_out(page, {held.sensor_name: held for held in cohort}, asked.routes)
-            portion = next_portion(portion, handed, most)
+            given = hand_out(page, {held.sensor_name: held for held in cohort}, asked.routes)
+            handed.update(given)
+            portion = next_portion(portion, sum(given.values()), most)
             for held in cohort:
                 held.progress.ahead = page.end
             if not page.full:
                 self._join(cohort)
                 return
+            cohort = self._part(cohort, lighter([handed[held] for held in cohort]))
 
     async def _with_room(self, cohort: list[Held]) -> list[Held]:
         """Those that can take another page. The slow ones are split off, so that they hold up nobody."""
@@ -94,11 +98,15 @@ class Backlog:
             now = anyio.current_time()
             until = now + patience(most) if until is None else until
             if now >= until and len(slow) < len(cohort):
-                left_behind = set(slow)
-                self._tasks.start_soon(self._catch_up, [cohort[place] for place in slow])
-                return [held for place, held in enumerate(cohort) if place not in left_behind]
+                return self._part(cohort, slow)
             await self._committer.next_settled(patience(most))
         return cohort
+
+    def _part(self, cohort: Sequence[Held], places: Iterable[int]) -> list[Held]:
+        """Have the members at these places read by themselves; gives the others."""
+        if parting := set(places):
+            self._tasks.start_soon(self._catch_up, [cohort[place] for place in parting])
+        return [held for place, held in enumerate(cohort) if place not in parting]
 
 
 def _limits(cohort: Sequence[Held]) -> tuple[int, int]:

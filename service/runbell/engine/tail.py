@@ -113,10 +113,10 @@ class Tail:
         self.head.place = page.end
         self.passed_rows |= page.passed_rows
         self._measures.read(page.events)
-        receivers, handed = hand_out(page, self._joined, self._routes)
+        given = hand_out(page, self._joined, self._routes)
         if page.full:
-            self._portion = next_portion(self._portion, handed, MOST_HANDED)
-        full = [held for held in receivers if held.full]
+            self._portion = next_portion(self._portion, sum(given.values()), MOST_HANDED)
+        full = [held for held in given if held.full]
         for held in full:
             self.leave(held)
         if full:
@@ -226,13 +226,13 @@ async def read_page(
             await anyio.sleep(POLL_SECONDS)
 
 
-def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> tuple[list[Held], int]:
-    """Give each member the events of a page that reach it; gives who got some, and how many evaluations came of it."""
+def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> dict[Held, int]:
+    """Give each member the events of a page that reach it; gives who got some, and how many."""
     shares: dict[str, list[RunEvent]] = {}
     for event in page.events:
         for name in routes.wanted_by(event):
             shares.setdefault(name, []).append(event)
-    receivers = [members[name] for name in shares if name in members]
-    for held in receivers:
-        held.hand(page.start, page.upper, page.end, shares[held.sensor_name])
-    return receivers, sum(len(shares[held.sensor_name]) for held in receivers)
+    given = {members[name]: events for name, events in shares.items() if name in members}
+    for held, events in given.items():
+        held.hand(page.start, page.upper, page.end, events)
+    return {held: len(events) for held, events in given.items()}
