@@ -11,6 +11,11 @@ MOST_HANDED = 20_000
 MOST_PENDING_OF_ONE = 2_000
 MOST_PENDING = 200_000
 LEAST_PENDING_OF_ONE = 20
+# Whoever catches up takes small steps while events come for those that are up to date, until so long after one:
+# each of these waits for a page to be handed out and for a commit to end, 10 and 20 ms when they are whole.
+GENTLE_SECONDS = 1.0
+GENTLE_EVENTS = 250
+GENTLE_EVALUATIONS = 100
 # A busy committer comes round to everybody in about the time that so many evaluations a second take. A group waits so
 # long for those of its members that have much in hand, and then leaves them behind.
 SETTLED_PER_SECOND = 40_000
@@ -63,6 +68,16 @@ def most_pending(of_all: int) -> int:
         (2000, 20)
     """
     return MOST_PENDING_OF_ONE if of_all < MOST_PENDING else LEAST_PENDING_OF_ONE
+
+
+def is_gentle(now: float, live_at: float) -> bool:
+    """Does whoever catches up take small steps?
+
+    Example:
+        >>> is_gentle(10.0, live_at=9.5), is_gentle(10.0, live_at=8.0)
+        (True, False)
+    """
+    return now - live_at < GENTLE_SECONDS
 
 
 def patience(most: int) -> float:

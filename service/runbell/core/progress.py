@@ -4,6 +4,7 @@ A result is settled only by the commit that moves the place over its event or re
 the place moves over an event that is still running, the same commit puts that event into `evaluations`.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -97,9 +98,11 @@ class Crowd:
 
     Attributes:
         pending: what is pending of all of them.
+        live_at: when the tail last handed an event to one of them, on the monotonic clock.
     """
 
     pending: int = 0
+    live_at: float = -math.inf
 
 
 @dataclass(slots=True, eq=False)

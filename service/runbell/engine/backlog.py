@@ -1,5 +1,6 @@
 """Reads for sensors that are behind, once for each group of equal places, until they can join the tail."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,18 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
-from runbell.core.portions import first_portion, held_up_by, lighter, most_handed, most_pending, next_portion, patience
+from runbell.core.portions import (
+    GENTLE_EVENTS,
+    MOST_EVENTS,
+    first_portion,
+    held_up_by,
+    is_gentle,
+    lighter,
+    most_handed,
+    most_pending,
+    next_portion,
+    patience,
+)
 from runbell.core.pushing import pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
@@ -65,7 +77,7 @@ class Backlog:
             if len(cohort) < asked.members:
                 asked = _Asked.by(cohort)
             most, _ = _limits(cohort)
-            portion = min(portion, most)
+            portion = min(portion, most, _most_events(cohort))
             place = cohort[0].progress.ahead
             page = await read_page(
                 self._pool,
@@ -113,6 +125,11 @@ def _limits(cohort: Sequence[Held]) -> tuple[int, int]:
     """Of a group: what all members together may have in hand to read on, and what one of them may."""
     most_of_one = most_pending(cohort[0].progress.crowd.pending)
     return most_handed(len(cohort), most_of_one // 2), most_of_one
+
+
+def _most_events(cohort: Sequence[Held]) -> int:
+    """Of a page: the fewer, the sooner others have their turn."""
+    return GENTLE_EVENTS if is_gentle(time.monotonic(), cohort[0].progress.crowd.live_at) else MOST_EVENTS
 
 
 def _still_ours(cohort: Sequence[Held]) -> list[Held]:

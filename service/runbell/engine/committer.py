@@ -9,6 +9,7 @@ import anyio
 import structlog
 
 from runbell.core.errors import StatementAbortedError, StatementRefusedError
+from runbell.core.portions import GENTLE_EVALUATIONS, is_gentle
 from runbell.core.progress import Evaluation, Progress, Settlement
 from runbell.core.requests import Conclusion
 from runbell.engine.doorbell import Doorbell
@@ -45,6 +46,7 @@ class Committer:
         self._dirty: dict[str, Progress] = {}
         self._settled = anyio.Event()
         self._pause = FIRST_PAUSE_SECONDS
+        self._live_turn = False
         # A lazy write of a place and a settlement of the same sensor must not both start from the same place.
         # Nearly always free, and asyncio's costs next to nothing then: anyio's looks for cancelled scopes first.
         self._one_at_a_time = asyncio.Lock()
@@ -91,9 +93,9 @@ class Committer:
 
     def _plan(self) -> list[Settlement]:
         now = time.monotonic()
-        room, size = MOST_EVALUATIONS, MOST_BYTES
+        (due, room), size = self._due(now), MOST_BYTES
         settlements: list[Settlement] = []
-        for name, progress in list(self._dirty.items()):
+        for name, progress in due:
             held = self._term.held.get(name)
             if held is None or held.progress is not progress:
                 del self._dirty[name]
@@ -110,6 +112,15 @@ class Committer:
             if room <= 0 or size <= 0:
                 break
         return settlements
+
+    def _due(self, now: float) -> tuple[list[tuple[str, Progress]], int]:
+        """Whose turn it is, and for how many evaluations. Who is up to date has every other beside those that are not."""
+        due = list(self._dirty.items())
+        live = [(name, progress) for name, progress in due if progress.head is not None]
+        if len(live) == len(due) or not is_gentle(now, self._term.crowd.live_at):
+            return due, MOST_EVALUATIONS
+        self._live_turn = bool(live) and not self._live_turn
+        return (live, MOST_EVALUATIONS) if self._live_turn else (due, GENTLE_EVALUATIONS)
 
     def _wait(self) -> float | None:
         """Seconds until a finished evaluation has waited long enough for earlier ones."""

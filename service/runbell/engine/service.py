@@ -82,7 +82,7 @@ class Service:
             handover=self._handover,
             watcher=self._watcher,
         )
-        self._tail = Tail(sessions.reading, sleep, listener, self._catch_up, reporter.measures)
+        self._tail = Tail(sessions.reading, sleep, listener, self._catch_up, self._term.crowd, reporter.measures)
 
     async def run(
         self, stopping: anyio.Event, on_ready: Callable[[], None], grace_seconds: Callable[[], float]

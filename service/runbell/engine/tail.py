@@ -4,6 +4,7 @@ The doorbell: while this process sleeps, writers ring; while it is awake, they n
 rung. It sleeps unless events come so fast that waking for each would cost more than reading on.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import anyio
@@ -13,7 +14,7 @@ from runbell.core.errors import StatementAbortedError
 from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
 from runbell.core.portions import MOST_EVENTS, MOST_HANDED, first_portion, next_portion
-from runbell.core.progress import Head
+from runbell.core.progress import Crowd, Head
 from runbell.core.routing import Routes
 from runbell.engine.listener import Listener
 from runbell.engine.measures import Measures
@@ -46,9 +47,11 @@ class Tail:
         sleep: Sleep | None,
         listener: Listener,
         on_full: Callable[[Sequence[Held]], None],
+        crowd: Crowd,
         measures: Measures,
     ) -> None:
         self._session = session
+        self._crowd = crowd
         self._measures = measures
         # Without notifications nobody can be rung awake, so there is no sleep.
         self._sleep = sleep
@@ -114,6 +117,8 @@ class Tail:
         self.passed_rows |= page.passed_rows
         self._measures.read(page.events)
         given = hand_out(page, self._joined, self._routes)
+        if given:
+            self._crowd.live_at = time.monotonic()
         if page.full:
             self._portion = next_portion(self._portion, sum(given.values()), MOST_HANDED)
         full = [held for held in given if held.full]
