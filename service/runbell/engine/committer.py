@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import anyio
 import structlog
@@ -92,10 +92,20 @@ class Committer:
                     progress.place = move.new_place
 
     def _plan(self) -> list[Settlement]:
+        """Beside those who catch up, every other commit is for those that are up to date, if they have anything."""
         now = time.monotonic()
-        (due, room), size = self._due(now), MOST_BYTES
+        dirty = list(self._dirty.items())
+        live = [(name, progress) for name, progress in dirty if progress.head is not None]
+        if len(live) == len(dirty) or not is_gentle(now, self._term.crowd.live_at):
+            return self._planned(dirty, MOST_EVALUATIONS, now)
+        self._live_turn = not self._live_turn
+        ahead = self._planned(live, MOST_EVALUATIONS, now) if self._live_turn else []
+        return ahead or self._planned(dirty, GENTLE_EVALUATIONS, now)
+
+    def _planned(self, dirty: Iterable[tuple[str, Progress]], room: int, now: float) -> list[Settlement]:
+        size = MOST_BYTES
         settlements: list[Settlement] = []
-        for name, progress in due:
+        for name, progress in dirty:
             held = self._term.held.get(name)
             if held is None or held.progress is not progress:
                 del self._dirty[name]
@@ -112,15 +122,6 @@ class Committer:
             if room <= 0 or size <= 0:
                 break
         return settlements
-
-    def _due(self, now: float) -> tuple[list[tuple[str, Progress]], int]:
-        """Whose turn it is, and for how many evaluations. Who is up to date has every other beside those that are not."""
-        due = list(self._dirty.items())
-        live = [(name, progress) for name, progress in due if progress.head is not None]
-        if len(live) == len(due) or not is_gentle(now, self._term.crowd.live_at):
-            return due, MOST_EVALUATIONS
-        self._live_turn = bool(live) and not self._live_turn
-        return (live, MOST_EVALUATIONS) if self._live_turn else (due, GENTLE_EVALUATIONS)
 
     def _wait(self) -> float | None:
         """Seconds until a finished evaluation has waited long enough for earlier ones."""

@@ -1,0 +1,75 @@
+"""Whose evaluations the next commit is for, while some sensors catch up and others are up to date."""
+
+import time
+
+import pytest
+
+from runbell.core.events import EventKey, RunEvent
+from runbell.core.filters import Filter
+from runbell.core.places import Place, Snapshot
+from runbell.core.progress import Evaluation, Head, Page, Progress
+from runbell.core.requests import Conclusion
+from runbell.core.routing import Subscription
+from runbell.engine.committer import Committer
+from runbell.engine.lanes import Lane
+from runbell.engine.term import Held, Term
+
+START, UPPER = Place(Snapshot(10, 10)), Snapshot(20, 20)
+
+
+class Sensors:
+    """One that catches up and one that is up to date, each with a page of three evaluations in hand."""
+
+    def __init__(self) -> None:
+        self.term = Term()
+        self.committer = Committer(None, self.term, None, None, None)
+        self.behind, self.live = self._hold("behind"), self._hold("live")
+        self.live.head = Head(self.live.ahead)
+        self.term.crowd.live_at = time.monotonic()
+
+    def _hold(self, name: str) -> Progress:
+        progress = Progress(name, 1, START, START, crowd=self.term.crowd)
+        events = [RunEvent(n, 15, "sql", f"r{n}", "j", None, "", "", None, "{}", None, None, 0.0) for n in (1, 2, 3)]
+        progress.hand(Page(START, UPPER, START.at(UPPER, EventKey(15, 3)), [Evaluation(event) for event in events]))
+        self.term.held[name] = Held(name, Subscription(Filter(statuses=frozenset())), progress, Lane(None, 1, None))
+        return progress
+
+    def finish(self, progress: Progress, *places: int) -> None:
+        for place in places:
+            evaluation = progress._open()[place]
+            evaluation.finished_at, evaluation.conclusion = time.monotonic(), Conclusion("acted")
+            self.committer.finished(progress, evaluation)
+
+    def next_commit(self) -> list[str]:
+        return [settlement.sensor_name for settlement in self.committer._plan()]
+
+
+@pytest.fixture
+def sensors() -> Sensors:
+    return Sensors()
+
+
+def test_who_is_up_to_date_has_every_other_commit(sensors):
+    commits = []
+    for _ in range(4):
+        for progress in (sensors.behind, sensors.live):
+            sensors.finish(progress, 0)
+        commits.append(sensors.next_commit())
+
+    assert commits == [["live"], ["behind", "live"]] * 2
+
+
+def test_a_turn_that_comes_to_nothing_is_for_all(sensors):
+    # It waits for the first of its evaluations, which has not finished.
+    sensors.finish(sensors.live, 2)
+    sensors.finish(sensors.behind, 0)
+
+    assert sensors.next_commit() == ["behind"]
+
+
+def test_while_nothing_comes_for_who_is_up_to_date_all_have_one_commit(sensors):
+    sensors.term.crowd.live_at -= 2
+    for progress in (sensors.behind, sensors.live):
+        sensors.finish(progress, 0)
+
+    assert sensors.next_commit() == ["behind", "live"]
