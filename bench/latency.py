@@ -4,7 +4,7 @@
 
 Status changes come from a process of their own, each in its transaction, at random moments. Each round
 measures every contender at every rate, in alternating order, each in a fresh database. How the moment of a commit is
-known: `contenders.py`. `--only`: the contenders whose names contain this.
+known: `contenders.py`. `--only`: the contenders whose names contain one of these.
 """
 
 import asyncio
@@ -67,14 +67,16 @@ def main() -> None:
     parser.add_argument("--rates", default="1,10,100,1000", help="status changes a second")
     parser.add_argument("--seconds", type=float, default=10, help="for each contender, rate and round")
     parser.add_argument("--log-level", default="info")
-    parser.add_argument("--only", default="", help="the contenders whose names contain this")
+    parser.add_argument(
+        "--only", default="", help="the contenders whose names contain one of these, with commas between them"
+    )
     options = parser.parse_args()
     if options.smoke:
         options.rounds, options.seconds, options.rates = 1, 0.4, "10,100"
     rates = [float(rate) for rate in options.rates.split(",")]
     ours = [bare_loop("many"), bare_loop("once"), runbell(options.log_level)]
     known = [*ours, queues.pgqueuer(10), queues.procrastinate()]
-    contenders = [one for one in known if options.only in one.name]
+    contenders = [one for one in known if any(part in one.name for part in options.only.split(","))]
     samples = asyncio.run(measure(options.rounds, rates, options.seconds, contenders))
     report(rates, contenders, samples, options.out)
 

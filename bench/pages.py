@@ -11,6 +11,7 @@ from tables import table_of
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"
+GOALS = re.compile(r"(<!-- goals -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MARK = re.compile(r"(<!-- figures: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -20,6 +21,11 @@ def write_page(values: Values) -> None:
     text = PAGE.read_text()
     PAGE.write_text(MARK.sub(lambda mark: f"{mark[1]}{tables.get(mark[2], mark[3])}{mark[4]}", text))
     draw_plots(values)
+
+
+def write_goals(table: str) -> None:
+    """Put the table of goals and runs where the page has its place."""
+    PAGE.write_text(GOALS.sub(lambda mark: f"{mark[1]}{table}{mark[3]}", PAGE.read_text()))
 
 
 def draw_plots(values: Values) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,3 +56,45 @@ def test_without_any_figure_all_of_the_page_stays(pages):
     pages.write_page({})
 
     assert pages.PAGE.read_text() == PAGE
+
+
+GOALS = """# Performance
+
+<!-- goals -->
+goals of before
+<!-- end -->
+"""
+
+
+@pytest.fixture
+def goals(pages):
+    return importlib.import_module("goals")
+
+
+def test_a_goal_is_met_when_every_run_meets_it(goals):
+    least = goals.Goal("a backlog", 0.8, goals.ratio("ours", "theirs"), "drain", below=False)
+    most = goals.Goal("memory", 80, goals.scaled("mb", 1), "drain")
+
+    assert [least.is_met([0.9, 0.8]), least.is_met([0.9, 0.79])] == [True, False]
+    assert [most.is_met([80, 1]), most.is_met([81, 1])] == [True, False]
+
+
+def test_ratios_are_taken_round_by_round(goals):
+    assert goals.ratio("ours", "theirs")({"ours": [2.0, 9.0], "theirs": [1.0, 3.0]}) == [2.0, 3.0]
+
+
+def test_each_goal_is_measured_by_a_command_that_leaves_its_figures(goals, pages):
+    options = SimpleNamespace(rounds=2)
+    measured = {command for command, *_ in goals.commands(options)}
+
+    assert {goal.command for goal in goals.GOALS} == measured
+
+
+def test_the_table_of_goals_takes_its_place_on_the_page(goals, pages, monkeypatch):
+    monkeypatch.setattr(goals, "GOALS", (goals.Goal("memory", 80, goals.scaled("mb", 1), "drain", unit=" MB"),))
+    pages.PAGE.write_text(GOALS)
+
+    pages.write_goals(goals.table_of_goals([{"mb": [54.0, 56.0]}, {"mb": [90.0]}]))
+
+    assert "| memory | at most 80 MB | 55 MB | 90 MB | no  | `bench/drain.py` |" in pages.PAGE.read_text()
+    assert "of before" not in pages.PAGE.read_text()
