@@ -1,7 +1,7 @@
 -- Writes the places of sensors that had nothing to evaluate, in one statement, under the same fence as a settlement.
 -- $1 name text[], $2 lease_epoch bigint[], the place: $3 text[], $4 text[], $5 bigint[], $6 bigint[], the new place:
 -- $7 text[], $8 text[], $9 bigint[], $10 bigint[]
--- → sensor_name
+-- → sensor_name, address (the ctid of its row by now)
 WITH held AS MATERIALIZED (
     SELECT s.sensor_name, p.new_position, p.new_upper, p.new_last_xid, p.new_last_event_id
     FROM runbell.sensors AS s
@@ -27,4 +27,4 @@ SET position = h.new_position::pg_snapshot,
     last_event_id = h.new_last_event_id
 FROM held AS h
 WHERE s.sensor_name = h.sensor_name
-RETURNING s.sensor_name
+RETURNING s.sensor_name, s.ctid::text AS address
