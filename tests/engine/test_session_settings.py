@@ -163,3 +163,23 @@ async def test_a_database_that_turns_read_only_and_back_again(database_url: str,
 
 async def said(logs: list[dict[str, object]], what: str) -> bool:
     return any(what in str(entry.get("error")) for entry in logs)
+
+
+async def test_a_commit_does_not_read_all_sensors_however_few(database_url: str, connection: Session) -> None:
+    asked = "SELECT count(*) FROM runbell.run_requests"
+    scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relid = 'runbell.sensors'::regclass"
+    # The counts of a session are there once it has ended.
+    ended = f"SELECT count(*) = 0 FROM pg_stat_activity WHERE {OURS}"
+    async with running(database_url, once):
+        pass
+    await until(lambda: connection.fetchval(ended), bool)
+    await connection.execute("ANALYZE runbell.sensors")
+    before = await connection.fetchval(scans)
+
+    async with running(database_url, once):
+        for number in range(30):
+            await record(connection, f"r{number}")
+            await until(lambda: connection.fetchval(asked), lambda count, number=number: count > number)
+
+    await until(lambda: connection.fetchval(ended), bool)
+    assert await connection.fetchval(scans) - before < 10
