@@ -11,9 +11,9 @@ from support.daemons import record, requested_keys, running, until
 
 Session = asyncpg.Connection
 CROWD, EVENTS = 30, 40
-MANY = 60_000
+MANY, TOGETHER = 60_000, 5_000
 BEHIND = """
-    WITH rows AS (SELECT 'run-' || n AS run_id FROM generate_series(1, $2::integer) AS n),
+    WITH rows AS (SELECT 'run-' || n AS run_id FROM generate_series($2::integer, $3::integer) AS n),
     kept AS (
         INSERT INTO runbell.runs (source, run_id, job_name, status)
         SELECT 'sql', run_id, $1, 'SUCCESS' FROM rows
@@ -111,7 +111,7 @@ async def test_who_has_little_behind_does_not_wait_for_who_has_much(database_url
 
     async with running(database_url, heavy, light):
         pass
-    await connection.execute(BEHIND, "often", MANY)
+    await leave_behind(connection, "often")
     await record(connection, "r", job="seldom")
     async with running(database_url, heavy, light):
         await until(lambda: requested_keys(connection), lambda keys: keys == ["r"])
@@ -134,7 +134,7 @@ async def test_beside_who_catches_up_a_live_event_has_a_commit_of_its_own_and_th
 
     async with running(database_url, heavy):
         pass
-    await connection.execute(BEHIND, "often", MANY)
+    await leave_behind(connection, "often")
     async with running(database_url, heavy, live):
         for run_id in ("by then it is up to date", "r"):
             await record(connection, run_id, job="seldom")
@@ -147,6 +147,12 @@ async def test_beside_who_catches_up_a_live_event_has_a_commit_of_its_own_and_th
     )
     # Not the first: that one had been planned.
     assert max((await sizes_after(connection, "live"))[1:10]) <= portions.GENTLE_EVALUATIONS
+
+
+async def leave_behind(session: Session, job: str) -> None:
+    """So many events of a job, in transactions that hold up nobody else on the server for long."""
+    for first in range(1, MANY, TOGETHER):
+        await session.execute(BEHIND, job, first, first + TOGETHER - 1)
 
 
 async def sizes_after(session: Session, sensor_name: str) -> list[int]:
