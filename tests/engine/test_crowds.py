@@ -121,45 +121,7 @@ async def test_who_has_little_behind_does_not_wait_for_who_has_much(database_url
     assert answered < MANY - 3 * portions.MOST_PENDING_OF_ONE
 
 
-async def test_beside_who_catches_up_a_live_event_has_a_commit_of_its_own_and_the_others_are_small(
-    database_url: str, connection: Session
-) -> None:
-    @run_status_sensor("SUCCESS", monitored_jobs=["often"])
-    async def heavy(context):
-        return None
-
-    @run_status_sensor("SUCCESS", monitored_jobs=["seldom"], request_job="j")
-    async def live(context):
-        return RunRequest(run_key=context.dagster_run.run_id)
-
-    async with running(database_url, heavy):
-        pass
-    await leave_behind(connection, "often")
-    async with running(database_url, heavy, live):
-        for run_id in ("by then it is up to date", "r"):
-            await record(connection, run_id, job="seldom")
-            await until(lambda: requested_keys(connection), lambda keys, run_id=run_id: run_id in keys)
-        await until(lambda: sizes_after(connection, "live"), lambda sizes: len(sizes) >= 10)
-
-    assert await connection.fetchval(
-        "SELECT count(DISTINCT sensor_name) = 1 FROM runbell.ticks"
-        " WHERE xmin = (SELECT xmin FROM runbell.ticks WHERE sensor_name = 'live' ORDER BY tick_id DESC LIMIT 1)"
-    )
-    # Not the first: that one had been planned.
-    assert max((await sizes_after(connection, "live"))[1:10]) <= portions.GENTLE_EVALUATIONS
-
-
 async def leave_behind(session: Session, job: str) -> None:
     """So many events of a job, in transactions that hold up nobody else on the server for long."""
     for first in range(1, MANY, TOGETHER):
         await session.execute(BEHIND, job, first, first + TOGETHER - 1)
-
-
-async def sizes_after(session: Session, sensor_name: str) -> list[int]:
-    """Of the commits after that sensor's: how many evaluations each settled."""
-    rows = await session.fetch(
-        "SELECT acted FROM runbell.ticks"
-        " WHERE tick_id > (SELECT max(tick_id) FROM runbell.ticks WHERE sensor_name = $1) ORDER BY tick_id",
-        sensor_name,
-    )
-    return [row["acted"] for row in rows]
