@@ -33,19 +33,12 @@ from runbell.engine.sessions import Sessions
 from runbell.engine.tail import POLL_SECONDS
 from runbell.engine.watcher import Watcher
 from runbell.store.bell import Sleep
-from runbell.store.connections import connect, connect_pool, given_as
+from runbell.store.connections import connect, given_as
 from runbell.store.daemons import Identity
 from runbell.store.sensors import Offered, offer_of
 from runbell.store.server import OneServer
 
 log = structlog.get_logger()
-# Reader, committer, tenure, and what contexts are asked; more would only wait for one another on a busy server.
-POOL_SIZE = 6
-# Planning a read for its own arguments takes 0.7 ms each time, longer than reading, and gives the same plan:
-# tests/store/test_plans.py looks at both.
-# Nor are tables read from end to end: `sensors`, analyzed while it was small, was read so by each commit until it was
-# analyzed again, with all the versions of its rows that an open transaction keeps (23 ms after two minutes).
-PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 # Between attempts to reach a lost database: recovered within a second of its return.
 FIRST_BACKOFF_SECONDS = 0.05
 LONGEST_BACKOFF_SECONDS = 0.8
@@ -228,9 +221,8 @@ class Daemon:
         identity = self._deployment.identity
         suffix = identity.session_suffix
         server = OneServer()
-        role, greet = f"daemon {suffix}", server.identify_server
-        pool = await connect_pool(url, role=role, size=POOL_SIZE, greet=greet, **PLANS)
-        stack.callback(pool.terminate)
+        sessions = await Sessions.opened(stack, url, suffix, server.identify_server)
+        pool = sessions.pool
         await trust_places(url, pool, role=f"rebase {suffix}")
         listener = Listener(listen_url, identity, self._membership.told, pool, server.identify_server)
         with given_as(self._listen_variable):
@@ -247,7 +239,6 @@ class Daemon:
             watcher = Watcher(listen_url, suffix, self._membership.told.ring)
         else:
             self._say_polling()
-        sessions = await Sessions.taken_from(pool, partial(connect, url, role=f"stalls {suffix}"))
         sweeper = Sweeper(pool, self._membership, self._options.retention)
         reporter = Reporter(self._measures)
         return Service(self._deployment, self._membership, sessions, listener, sleep, watcher, reporter, sweeper)

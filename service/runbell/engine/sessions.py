@@ -1,11 +1,19 @@
 """The sessions of one term: a pool for what comes now and then, and one each for who uses the database all the time."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
-from runbell.store.connections import Connection, Pool
+from runbell.store.connections import Connection, Pool, Session, connect, connect_pool
 from runbell.store.failures import translated
+
+# Reader, tenure, and what contexts are asked; more would only wait for one another on a busy server.
+POOL_SIZE = 5
+# Planning a read for its own arguments takes 0.7 ms each time, longer than reading, and gives the same plan:
+# tests/store/test_plans.py looks at both.
+PLANS = "force_generic_plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,23 @@ class Sessions:
     another: Callable[[], Awaitable[Connection]]
 
     @classmethod
-    async def taken_from(cls, pool: Pool, another: Callable[[], Awaitable[Connection]]) -> Self:
-        """Taken for good: they end with the pool."""
+    async def opened(
+        cls, stack: AsyncExitStack, url: str, suffix: str, greet: Callable[[Session], Coroutine[Any, Any, None]]
+    ) -> Self:
+        """All but the one more; they end with the stack, and `greet` is called with each.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached.
+        """
+        role = f"daemon {suffix}"
+        pool = await connect_pool(url, role=role, size=POOL_SIZE, greet=greet, plan_cache_mode=PLANS)
+        stack.callback(pool.terminate)
+        # `sensors`, analyzed while it was small, was read from end to end by each commit until it was analyzed again,
+        # with all the versions of its rows that an open transaction keeps (23 ms after two minutes). Not in the pool:
+        # an orchestrator's tables are read there, and as the planner thinks best.
+        settling = await connect(url, role=role, plan_cache_mode=PLANS, enable_seqscan="off")
+        stack.callback(settling.terminate)
+        await greet(settling)
         with translated():
-            return cls(pool, await pool.acquire(), await pool.acquire(), another)
+            reading = await pool.acquire()
+        return cls(pool, reading, settling, partial(connect, url, role=f"stalls {suffix}"))
