@@ -51,10 +51,10 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
     columns = [
         *fence_columns(ordered),
         *_transposed(map(_tick, ordered), 8),
+        [settlement.address for settlement in ordered],
         *_kept(ordered),
         *_finished_rows(ordered),
         *_requests(ordered),
-        [settlement.address for settlement in ordered],
     ]
     with translated():
         found = await session.fetch(statement("settle"), *map(_unless_empty, columns))
@@ -153,8 +153,8 @@ def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any
 def _unless_empty(column: list[Any]) -> list[Any] | None:
     """None for a column without any value: `unnest` fills it up with nulls all the same.
 
-    The driver asks three abstract classes about each array and up to two about each of its elements. Of the 46 columns
-    of one request 25 are empty: sending them took 16 of 42 us, and 0.4 of 1.4 ms for 500 requests.
+    The driver asks three abstract classes about each array and up to two about each of its elements. Of the columns of
+    one request more than half are empty: sending them took 16 of 42 us, and 0.4 of 1.4 ms for 500 requests.
     """
     if column and (column[0] is not None or column.count(None) < len(column)):
         return column

@@ -9,16 +9,16 @@
 --              $6 last_event_id bigint[], the new place: $7 text[], $8 text[], $9 bigint[], $10 bigint[]
 --              its tick: $11 first_event_id bigint[], $12 last_event_id bigint[], $13 requested integer[],
 --              $14 acted integer[], $15 skipped integer[], $16 failed integer[], $17 details text[], $18 outcome text[]
--- new rows in evaluations: $19 sensor text[], $20 event_id bigint[], $21 state text[], $22 attempts integer[],
---              $23 due_in float8[], $24 error text[]
--- rows that have finished: $25 sensor text[], $26 event_id bigint[], $27 replay bigint[], $28 attempts integer[]
---              (before the call), $29 state text[] (done, retry, dead), $30 due_in float8[], $31 error text[]
--- requests:    $32 sensor text[], $33 event_id bigint[], $34 replay bigint[], $35 row boolean[] (of a row above),
---              $36 ordinal integer[], $37 target text[], $38 job_name text[], $39 code_location text[],
---              $40 run_key text[], $41 partition_key text[], $42 asset_selection text[], $43 run_config text[],
---              $44 tags text[], $45 key_policy text[] (null: forever),
---              $46 key_seconds float8[]
--- again of sensors: $47 address text[], the ctid of its row as far as is known
+--              $19 address text[], the ctid of its row as far as is known
+-- new rows in evaluations: $20 sensor text[], $21 event_id bigint[], $22 state text[], $23 attempts integer[],
+--              $24 due_in float8[], $25 error text[]
+-- rows that have finished: $26 sensor text[], $27 event_id bigint[], $28 replay bigint[], $29 attempts integer[]
+--              (before the call), $30 state text[] (done, retry, dead), $31 due_in float8[], $32 error text[]
+-- requests:    $33 sensor text[], $34 event_id bigint[], $35 replay bigint[], $36 row boolean[] (of a row above),
+--              $37 ordinal integer[], $38 target text[], $39 job_name text[], $40 code_location text[],
+--              $41 run_key text[], $42 partition_key text[], $43 asset_selection text[], $44 run_config text[],
+--              $45 tags text[], $46 key_policy text[] (null: forever),
+--              $47 key_seconds float8[]
 -- → kind (sensor, row, request), sensor_name, event_id, replay, request_id, address (of a sensor's row by now)
 WITH proposed AS MATERIALIZED (
     SELECT *
@@ -26,7 +26,7 @@ WITH proposed AS MATERIALIZED (
         $1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
         $7::text[], $8::text[], $9::bigint[], $10::bigint[],
         $11::bigint[], $12::bigint[], $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::text[],
-        $18::text[], $47::text[]
+        $18::text[], $19::text[]
     ) AS t (
         sensor_name, lease_epoch, position, upper, last_xid, last_event_id,
         new_position, new_upper, new_last_xid, new_last_event_id,
@@ -75,10 +75,10 @@ held_rows AS MATERIALIZED (
     FROM (SELECT array_agg(h.sensor_name) AS sensor_names FROM held AS h) AS n
     CROSS JOIN LATERAL runbell.settle_evaluations(
         n.sensor_names,
-        $19::text[], $20::bigint[], $21::text[], $22::integer[], $23::float8[], $24::text[],
-        $25::text[], $26::bigint[], $27::bigint[], $28::integer[], $29::text[], $30::float8[], $31::text[]
+        $20::text[], $21::bigint[], $22::text[], $23::integer[], $24::float8[], $25::text[],
+        $26::text[], $27::bigint[], $28::bigint[], $29::integer[], $30::text[], $31::float8[], $32::text[]
     ) AS r
-    WHERE cardinality($19::text[]) > 0 OR cardinality($25::text[]) > 0
+    WHERE cardinality($20::text[]) > 0 OR cardinality($26::text[]) > 0
 ),
 ticked AS (
     INSERT INTO runbell.ticks (
@@ -93,9 +93,9 @@ ticked AS (
 wanted AS MATERIALIZED (
     SELECT nextval('runbell.run_requests_request_id_seq') AS request_id, t.*
     FROM unnest(
-        $32::text[], $33::bigint[], $34::bigint[], $35::boolean[], $36::integer[], $37::text[], $38::text[],
-        $39::text[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[],
-        $45::text[], $46::float8[]
+        $33::text[], $34::bigint[], $35::bigint[], $36::boolean[], $37::integer[], $38::text[], $39::text[],
+        $40::text[], $41::text[], $42::text[], $43::text[], $44::text[], $45::text[],
+        $46::text[], $47::float8[]
     ) WITH ORDINALITY AS t (
         sensor_name, event_id, replay, of_row, ordinal, target, job_name,
         code_location, run_key, partition_key, asset_selection, run_config, tags,
