@@ -11,9 +11,9 @@ import argparse
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from figures import Values, read_folder
-from options import parser_of
 from pages import write_goals
 from tables import table_of
 from whole import run_all
@@ -119,12 +119,14 @@ GOALS = (
 
 
 def main() -> None:
-    parser = parser_of(__doc__, rounds=2)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a folder for those in which each run leaves its figures"
+    )
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--pages", action="store_true", help="only write the table, from the figures in --out")
     options = parser.parse_args()
-    if options.out is None:
-        parser.error("--out FOLDER is missing: the figures of each run are kept there")
     if not options.pages:
         for number in range(options.runs):
             run_all(commands(options), options.out / str(number + 1))

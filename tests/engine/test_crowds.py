@@ -100,7 +100,29 @@ async def test_a_crowd_in_step_is_read_for_in_small_pages(
     assert max(count for count, _ in handed) <= 100
 
 
-async def test_who_has_little_behind_does_not_wait_for_who_has_much(database_url: str, connection: Session) -> None:
+async def test_a_page_for_who_catches_up_is_small_while_events_come_for_others(
+    database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned = []
+
+    async def watched(*arguments, **options):
+        scanned.append(options["scanned"])
+        return await read(*arguments, **options)
+
+    read = backlog.read_page
+    monkeypatch.setattr(backlog, "read_page", watched)
+    # As if one had come just now, at any moment.
+    monkeypatch.setattr(backlog, "is_gentle", lambda now, live_at: True)
+    async with running(database_url, sensor(0)):
+        pass
+    await connection.execute(BEHIND, "job", 1, 2_000)
+    async with running(database_url, sensor(0)):
+        await until(lambda: requested_keys(connection), lambda keys: len(keys) == 2_000)
+
+    assert set(scanned) == {portions.GENTLE_EVENTS}
+
+
+async def test_i4_who_has_little_behind_does_not_wait_for_who_has_much(database_url: str, connection: Session) -> None:
     @run_status_sensor("SUCCESS", monitored_jobs=["often"])
     async def heavy(context):
         return None

@@ -7,6 +7,7 @@ import pytest
 from runbell.core.events import EventKey, RunEvent
 from runbell.core.filters import Filter
 from runbell.core.places import Place, Snapshot
+from runbell.core.portions import GENTLE_EVALUATIONS
 from runbell.core.progress import Evaluation, Head, Page, Progress
 from runbell.core.requests import Conclusion
 from runbell.core.routing import Subscription
@@ -15,10 +16,11 @@ from runbell.engine.lanes import Lane
 from runbell.engine.term import Held, Term
 
 START, UPPER = Place(Snapshot(10, 10)), Snapshot(20, 20)
+EVENTS = 300
 
 
 class Sensors:
-    """One that catches up and one that is up to date, each with a page of three evaluations in hand."""
+    """One that catches up and one that is up to date, each with a page in hand."""
 
     def __init__(self) -> None:
         self.term = Term()
@@ -29,8 +31,10 @@ class Sensors:
 
     def _hold(self, name: str) -> Progress:
         progress = Progress(name, 1, START, START, crowd=self.term.crowd)
-        events = [RunEvent(n, 15, "sql", f"r{n}", "j", None, "", "", None, "{}", None, None, 0.0) for n in (1, 2, 3)]
-        progress.hand(Page(START, UPPER, START.at(UPPER, EventKey(15, 3)), [Evaluation(event) for event in events]))
+        ids = range(1, EVENTS + 1)
+        events = [RunEvent(n, 15, "sql", f"r{n}", "j", None, "", "", None, "{}", None, None, 0.0) for n in ids]
+        end = START.at(UPPER, EventKey(15, EVENTS))
+        progress.hand(Page(START, UPPER, end, [Evaluation(event) for event in events]))
         self.term.held[name] = Held(name, Subscription(Filter(statuses=frozenset())), progress, Lane(None, 1, None))
         return progress
 
@@ -73,3 +77,20 @@ def test_while_nothing_comes_for_who_is_up_to_date_all_have_one_commit(sensors):
         sensors.finish(progress, 0)
 
     assert sensors.next_commit() == ["behind", "live"]
+
+
+def test_a_commit_for_who_catches_up_is_small_then(sensors):
+    sensors.finish(sensors.behind, *range(EVENTS))
+    (small,) = sensors.committer._plan()
+    sensors.committer._dirty["behind"] = sensors.behind
+    sensors.term.crowd.live_at -= 2
+    (whole,) = sensors.committer._plan()
+
+    assert (small.size, whole.size) == (GENTLE_EVALUATIONS, EVENTS)
+
+
+def test_a_commit_for_who_is_up_to_date_is_whole_all_the_same(sensors):
+    sensors.finish(sensors.behind, 0)
+    sensors.finish(sensors.live, *range(EVENTS))
+
+    assert [settlement.size for settlement in sensors.committer._plan()] == [EVENTS]
