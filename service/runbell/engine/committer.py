@@ -95,8 +95,10 @@ class Committer:
         """Beside those who catch up, every other commit is for those that are up to date, if they have anything."""
         now = time.monotonic()
         dirty = list(self._dirty.items())
+        if not is_gentle(now, self._term.crowd.live_at):
+            return self._planned(dirty, MOST_EVALUATIONS, now)
         live = [(name, progress) for name, progress in dirty if progress.head is not None]
-        if len(live) == len(dirty) or not is_gentle(now, self._term.crowd.live_at):
+        if len(live) == len(dirty):
             return self._planned(dirty, MOST_EVALUATIONS, now)
         self._live_turn = not self._live_turn
         ahead = self._planned(live, MOST_EVALUATIONS, now) if self._live_turn else []
