@@ -1,5 +1,7 @@
 """What may be settled when: random pages, finished in any order, settled in groups of any size."""
 
+import sys
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -87,6 +89,8 @@ class Sensor(RuleBasedStateMachine):
         self.rows |= {e.event.event_id for e in settled.overtaken}
         self.progress.settled(settled)
         self.places.append(settled.new_place)
+        # Here too, and not only after a rule: what ends has its last commits in the teardown.
+        self.i5_the_place_passes_only_what_is_settled_or_recorded()
 
     @rule()
     @precondition(lambda self: self.in_flight is None)
@@ -110,6 +114,8 @@ class Sensor(RuleBasedStateMachine):
                     assert passes(after, evaluation.event.key)
 
     def teardown(self) -> None:
+        if sys.exception() is not None:
+            return  # What follows from a failure would be reported in its place.
         if self.in_flight is not None:
             self.the_commit_ends()
         for evaluation in self.handed:
