@@ -3,7 +3,6 @@
 And the way back: this version on a schema that a later one has expanded.
 """
 
-import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,10 +23,9 @@ from runbell.store.sensors import Offered, encoded
 from support.commands import command
 from support.daemons import evaluations, record, requested_keys, running, until
 from support.requests import until_state
+from support.upgrades import REVISIONS, script_up_to
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-REVISIONS = sorted(path.name[:4] for path in schema.find_folder("migrations").glob("versions/[0-9]*.py"))
 
 # Rows of the tables that no function fills. A later table joins where a migration makes it.
 ROWS = {
@@ -123,14 +121,6 @@ async def launching(url: str) -> AsyncIterator[None]:
         await tasks.start(LaunchLoop(url, Target(), LaunchOptions(consumer="test", targets=None)).run)
         yield
         tasks.cancel_scope.cancel()
-
-
-def script_up_to(revision: str) -> str:
-    """What makes an empty database one of this revision."""
-    printed = io.StringIO()
-    schema.print_script(printed)
-    migrations = printed.getvalue().split("\nCOMMIT;\n")
-    return "\nCOMMIT;\n".join([*migrations[: REVISIONS.index(revision) + 1], ""])
 
 
 async def fill(session: Session) -> None:

@@ -28,6 +28,7 @@ DYNAMIC = {
     "close_table_gaps": "table and columns as %I, the map of statuses as %L, the age of a transaction as a number",
     "capture_table_row": "columns as %I, the map of statuses as %L",
     "capture_table_rows": "columns as %I, the map of statuses as %L",
+    "write_capture_table_row": "columns as %I, sources and the map of statuses as %L, the whole body as %L",
     "drop_triggers": "the table and its triggers, as %I",
     "create_triggers": "table and columns as %I, source and settings as %L",
     "grant_access": "the rights, from list_rights, and the role as %I",

@@ -177,7 +177,7 @@ FORBIDDEN = {
         "SELECT * FROM runbell.run_events",
         "INSERT INTO runbell.run_events (source, run_id, job_name, status) VALUES ('s', 'r', 'j', 's')",
         "SELECT runbell.claim_run_requests('c')",
-        "SELECT runbell.upsert_run('s', 'r', 'j', NULL, 's', NULL, '{}', '{}', NULL, NULL, NULL)",
+        "SELECT runbell.keep_run(ROW('s', 'r', 'j', NULL, 's', NULL, '{}', '{}', now(), NULL, NULL, now()))",
         "SELECT runbell.close_gaps('s')",
         "SELECT runbell.ring('runbell_events')",
     ],

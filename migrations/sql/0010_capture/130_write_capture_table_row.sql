@@ -1,0 +1,2 @@
+-- For what is attached already.
+SELECT runbell.write_capture_table_row()
