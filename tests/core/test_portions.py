@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from runbell.core.portions import (
+    FIRST_EVENTS,
     LEAST_PENDING_OF_ONE,
     LIGHTER,
+    MOST_BYTES,
     MOST_EVENTS,
     MOST_HANDED,
     MOST_PENDING,
@@ -14,6 +16,7 @@ from runbell.core.portions import (
     first_portion,
     held_up_by,
     lighter,
+    most_events,
     most_handed,
     most_pending,
     next_portion,
@@ -27,7 +30,7 @@ sensors = some.integers(0, 1_000_000)
 def test_the_first_page_is_small_enough_for_all_of_them_and_never_empty(count):
     portion = first_portion(count, MOST_HANDED)
 
-    assert 1 <= portion <= MOST_EVENTS
+    assert 1 <= portion <= FIRST_EVENTS
     assert portion * count <= max(MOST_HANDED, count)
 
 
@@ -44,6 +47,17 @@ def test_pages_come_to_a_size_at_which_they_stay(count, asking):
     assert sizes[-1] == MOST_EVENTS or sizes[-1] * asking * 2 > MOST_HANDED
 
 
+@given(some.integers(1, MOST_EVENTS), some.integers(0, 100_000), some.floats(1_000, 1e9))
+def test_pages_and_what_is_in_hand_weigh_no_more_than_there_is_room_for(portion, handed, weight):
+    following = next_portion(portion, handed, MOST_HANDED, weight)
+
+    assert following == 1 or following * weight <= MOST_BYTES
+    assert following <= next_portion(portion, handed, MOST_HANDED)
+    assert most_pending(0, weight) == 2 or most_pending(0, weight) * weight <= 2 * MOST_BYTES
+    # Half of what one may have in hand is the room for the next page: never none.
+    assert most_pending(0, weight) // 2 >= min(most_events(weight), MOST_PENDING_OF_ONE // 2) >= 1
+
+
 def test_a_page_of_which_more_came_than_expected_is_followed_by_a_smaller_one():
     assert [next_portion(8, 101, 100), next_portion(1, 1000, 100)] == [4, 1]
 
@@ -52,7 +66,7 @@ def test_a_page_of_which_more_came_than_expected_is_followed_by_a_smaller_one():
 def test_one_of_many_that_reads_by_itself_takes_no_more_than_it_has_room_for(held):
     room = most_pending(held) // 2
 
-    assert first_portion(1, most_handed(1, room)) == room
+    assert first_portion(1, most_handed(1, room)) == min(room, FIRST_EVENTS)
 
 
 def test_once_all_have_much_in_hand_each_takes_little_more():

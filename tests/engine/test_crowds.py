@@ -119,7 +119,7 @@ async def test_a_page_for_who_catches_up_is_small_while_events_come_for_others(
     async with running(database_url, sensor(0)):
         await until(lambda: requested_keys(connection), lambda keys: len(keys) == 2_000)
 
-    assert set(scanned) == {portions.GENTLE_EVENTS}
+    assert max(scanned) == portions.GENTLE_EVENTS
 
 
 async def test_i4_who_has_little_behind_does_not_wait_for_who_has_much(database_url: str, connection: Session) -> None:

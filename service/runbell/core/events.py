@@ -47,6 +47,11 @@ class RunEvent(msgspec.Struct, frozen=True, gc=False):
         return EventKey(self.xid, self.event_id)
 
     @property
+    def weight(self) -> int:
+        """What it takes in memory, roughly, in bytes."""
+        return 1000 + len(self.tags) + len(self.run_config or "") + len(self.error or "") + len(self.message or "")
+
+    @property
     def run(self) -> tuple[str, str]:
         """A run is its source and its id."""
         return (self.source, self.run_id)

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 
-# Events of a page at most.
+# Events of a page at most; of the first one, before it is known how much they weigh.
 MOST_EVENTS = 1_000
+FIRST_EVENTS = 100
+# Bytes of a page, and half of what one sensor has in hand. A run's configuration of 1 MB is no rarity: a page of them
+# took 1 GB, and so did each process that was begun because the one before it had grown too big.
+MOST_BYTES = 16_000_000
 # Evaluations that come of a page. While they are handed out nothing else runs in the process for 0.1 s: one whose
 # code does so for two seconds is ended as blocked, and its successor would begin with the same page.
 MOST_HANDED = 20_000
@@ -40,34 +44,49 @@ def first_portion(sensors: int, most: int) -> int:
     """Of the first page that is read for so many sensors: its events, if all of them ask for each.
 
     Example:
-        >>> first_portion(1, 20_000), first_portion(100, 20_000), first_portion(100_000, 20_000)
-        (1000, 200, 1)
+        >>> first_portion(1, 20_000), first_portion(1_000, 20_000), first_portion(100_000, 20_000)
+        (100, 20, 1)
     """
-    return max(1, min(MOST_EVENTS, most // max(sensors, 1)))
+    return max(1, min(FIRST_EVENTS, most // max(sensors, 1)))
 
 
-def next_portion(events: int, handed: int, most: int) -> int:
+def most_events(weight: float) -> int:
+    """Of a page, if each of its events weighs so many bytes.
+
+    Example:
+        >>> most_events(500), most_events(1_000_000), most_events(50_000_000)
+        (1000, 16, 1)
+    """
+    return max(1, min(MOST_EVENTS, int(MOST_BYTES / max(weight, 1))))
+
+
+def next_portion(events: int, handed: int, most: int, weight: float = 0.0) -> int:
     """Of the page after one of so many events, of which so many evaluations came.
+
+    Args:
+        weight: bytes of one of its events.
 
     Example:
         >>> [next_portion(200, handed, most=20_000) for handed in (1_000, 15_000, 50_000)]
         [400, 200, 100]
+        >>> next_portion(200, 1_000, most=20_000, weight=1_000_000)
+        16
     """
     if handed > most:
-        return max(events // 2, 1)
-    return min(events * 2, MOST_EVENTS) if handed * 2 <= most else events
+        return min(max(events // 2, 1), most_events(weight))
+    return min(events * 2 if handed * 2 <= most else events, most_events(weight))
 
 
-def most_pending(of_all: int) -> int:
-    """With so many events in hand a sensor reads no further, while all together have `of_all`.
+def most_pending(of_all: int, weight: float = 0.0) -> int:
+    """With so many events in hand, of so many bytes, a sensor reads no further, while all together have `of_all`.
 
     Never none: those that are stuck, with all that there is, must not keep the others from reading.
 
     Example:
-        >>> most_pending(100), most_pending(250_000)
-        (2000, 20)
+        >>> most_pending(100), most_pending(250_000), most_pending(100, weight=1_000_000)
+        (2000, 20, 32)
     """
-    return MOST_PENDING_OF_ONE if of_all < MOST_PENDING else LEAST_PENDING_OF_ONE
+    return min(MOST_PENDING_OF_ONE if of_all < MOST_PENDING else LEAST_PENDING_OF_ONE, 2 * most_events(weight))
 
 
 def is_gentle(now: float, live_at: float) -> bool:

@@ -117,6 +117,7 @@ class Progress:
         head: the tail's place, for a sensor that has joined it.
         address: where its row lies in the database, if that is known.
         pending, passed: how many evaluations the place has not passed yet, and how many it has.
+        weight: bytes of an event, on average over the page that was handed last.
         crowd: those that it shares its process's memory with.
     """
 
@@ -128,6 +129,7 @@ class Progress:
     address: str | None = None
     pending: int = 0
     passed: int = 0
+    weight: float = 0.0
     crowd: Crowd = field(default_factory=Crowd)
     _pages: deque[Page] = field(default_factory=deque)
     _settled: int = 0

@@ -71,12 +71,13 @@ class Backlog:
     async def _catch_up(self, cohort: list[Held]) -> None:
         """Read page by page while there is room, until the end of what was visible when this began."""
         asked = _Asked.by(cohort)
-        portion = first_portion(len(cohort), _limits(cohort)[0])
+        weight = cohort[0].progress.weight
+        portion = first_portion(len(cohort), _limits(cohort, weight)[0])
         handed: Counter[Held] = Counter()
-        while cohort := await self._with_room(cohort):
+        while cohort := await self._with_room(cohort, weight):
             if len(cohort) < asked.members:
                 asked = _Asked.by(cohort)
-            most, _ = _limits(cohort)
+            most, _ = _limits(cohort, weight)
             portion = min(portion, most, _most_events(cohort))
             place = cohort[0].progress.ahead
             page = await read_page(
@@ -91,7 +92,8 @@ class Backlog:
             cohort = _still_ours(cohort)
             given = hand_out(page, {held.sensor_name: held for held in cohort}, asked.routes)
             handed.update(given)
-            portion = next_portion(portion, sum(given.values()), most)
+            weight = page.weight
+            portion = next_portion(portion, sum(given.values()), most, weight)
             for held in cohort:
                 held.progress.ahead = page.end
             if not page.full:
@@ -99,11 +101,11 @@ class Backlog:
                 return
             cohort = self._part(cohort, lighter([handed[held] for held in cohort]))
 
-    async def _with_room(self, cohort: list[Held]) -> list[Held]:
+    async def _with_room(self, cohort: list[Held], weight: float) -> list[Held]:
         """Those that can take another page. The slow ones are split off, so that they hold up nobody."""
         until: float | None = None
         while cohort := _still_ours(cohort):
-            most, most_of_one = _limits(cohort)
+            most, most_of_one = _limits(cohort, weight)
             slow = held_up_by([held.progress.pending for held in cohort], most, most_of_one)
             if not slow:
                 break
@@ -121,9 +123,9 @@ class Backlog:
         return [held for place, held in enumerate(cohort) if place not in parting]
 
 
-def _limits(cohort: Sequence[Held]) -> tuple[int, int]:
-    """Of a group: what all members together may have in hand to read on, and what one of them may."""
-    most_of_one = most_pending(cohort[0].progress.crowd.pending)
+def _limits(cohort: Sequence[Held], weight: float) -> tuple[int, int]:
+    """Of a group: what all members together may have in hand to read on, and what one may, of events that weigh so."""
+    most_of_one = most_pending(cohort[0].progress.crowd.pending, weight)
     return most_handed(len(cohort), most_of_one // 2), most_of_one
 
 

@@ -13,7 +13,7 @@ import structlog
 from runbell.core.errors import StatementAbortedError
 from runbell.core.events import RunEvent
 from runbell.core.places import Place, Snapshot
-from runbell.core.portions import MOST_EVENTS, MOST_HANDED, first_portion, next_portion
+from runbell.core.portions import FIRST_EVENTS, MOST_EVENTS, MOST_HANDED, first_portion, most_events, next_portion
 from runbell.core.progress import Crowd, Head
 from runbell.core.routing import Routes
 from runbell.engine.listener import Listener
@@ -63,7 +63,7 @@ class Tail:
         self._joined: dict[str, Held] = {}
         self._joining: list[Held] = []
         self._routes = Routes({})
-        self._portion = MOST_EVENTS
+        self._portion = FIRST_EVENTS
         # Places lag behind events that nobody asked for; where there were none, they need not be written.
         self.passed_rows = False
         self._interval = BUSY_SECONDS * 4
@@ -120,7 +120,9 @@ class Tail:
         if given:
             self._crowd.live_at = time.monotonic()
         if page.full:
-            self._portion = next_portion(self._portion, sum(given.values()), MOST_HANDED)
+            self._portion = next_portion(self._portion, sum(given.values()), MOST_HANDED, page.weight)
+        else:
+            self._portion = min(self._portion, FIRST_EVENTS)
         full = [held for held in given if held.full]
         for held in full:
             self.leave(held)
@@ -164,7 +166,7 @@ class Tail:
                 held.progress.ahead = page.end
             if not page.full:
                 return False
-            place = page.end
+            place, portion = page.end, min(portion, most_events(page.weight))
         return True
 
     async def _rest(self, found: int) -> None:
@@ -239,5 +241,5 @@ def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> di
             shares.setdefault(name, []).append(event)
     given = {members[name]: events for name, events in shares.items() if name in members}
     for held, events in given.items():
-        held.hand(page.start, page.upper, page.end, events)
+        held.hand(page.start, page.upper, page.end, events, page.weight)
     return {held: len(events) for held, events in given.items()}

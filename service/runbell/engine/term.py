@@ -29,12 +29,16 @@ class Held:
 
     @property
     def full(self) -> bool:
-        return self.progress.pending >= most_pending(self.progress.crowd.pending)
+        return self.progress.pending >= most_pending(self.progress.crowd.pending, self.progress.weight)
 
-    def hand(self, start: Place, upper: Snapshot, end: Place, events: Sequence[RunEvent]) -> None:
-        """Take over a read's events, given in event_id order: evaluated in that order, settled in the keys' order."""
+    def hand(self, start: Place, upper: Snapshot, end: Place, events: Sequence[RunEvent], weight: float = 0.0) -> None:
+        """Take over a read's events, given in event_id order: evaluated in that order, settled in the keys' order.
+
+        `weight`: bytes of one of them, on average.
+        """
         evaluations = [Evaluation(event) for event in events]
         in_key_order = sorted(evaluations, key=lambda e: (e.event.xid, e.event.event_id))
+        self.progress.weight = weight
         self.progress.hand(Page(start, upper, end, in_key_order))
         self.lane.add(evaluations)
 

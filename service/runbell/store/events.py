@@ -22,6 +22,7 @@ class EventPage:
     Attributes:
         full: there may be more up to `upper`.
         passed_rows: it moved over events, whether any was asked for or not.
+        weight: bytes of one of its events, on average.
     """
 
     start: Place
@@ -30,6 +31,7 @@ class EventPage:
     events: Sequence[RunEvent]
     full: bool
     passed_rows: bool
+    weight: float = 0.0
 
 
 async def read_events(
@@ -69,7 +71,9 @@ def _page_of(start: Place, rows: Sequence[asyncpg.Record]) -> EventPage:
     upper = Snapshot.parse(end_row["upper"])
     full = end_row["furthest_xid"] is not None
     end = start.at(upper, EventKey(end_row["furthest_xid"], end_row["furthest_event_id"])) if full else start.end(upper)
-    return EventPage(start, upper, end, [event_of(row) for row in found], full, end_row["passed_rows"])
+    events = [event_of(row) for row in found]
+    weight = sum([event.weight for event in events]) / len(events) if events else 0.0
+    return EventPage(start, upper, end, events, full, end_row["passed_rows"], weight)
 
 
 def event_of(row: asyncpg.Record) -> RunEvent:
