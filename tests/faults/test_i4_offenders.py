@@ -89,6 +89,23 @@ async def test_i4_the_others_are_silent_for_less_than_a_second(database_url: str
     assert silence < PROMISED_SECONDS
 
 
+@pytest.mark.parametrize("name", ["time.sleep on the event loop", "a regular expression in a thread"])
+async def test_i4_also_of_an_offender_that_begins_after_a_quiet_time(
+    database_url: str, tmp_path: Path, name: str
+) -> None:
+    """Hearts beat slowly then."""
+    offence = OFFENCES[name]
+    sensors = offender(offence.body, plain=offence.plain)
+    async with beside(tmp_path, database_url, sensors, RUNBELL_RETRY_ATTEMPTS="1") as others:
+        async with others.quiet(seconds=2.0):
+            await record(others.session, "o1", job="offend")
+        await others.event("worker_relieved")
+        silence = await others.longest_silence()
+
+    print(f"\n{name}, after a quiet time: the others were silent for {silence:.3f} s at most")
+    assert silence < PROMISED_SECONDS
+
+
 async def test_i4_leaked_threads_cost_nobody_anything(database_url: str, tmp_path: Path) -> None:
     async with beside(tmp_path, database_url, offender(LEAK)) as others:
         for number in range(3):

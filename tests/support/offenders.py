@@ -45,6 +45,16 @@ class Beside:
         self.served = served
         self.session = session
         self.count = 0
+        self.writing = anyio.Event()
+        self.writing.set()
+
+    @asynccontextmanager
+    async def quiet(self, seconds: float) -> AsyncIterator[None]:
+        """After so long without an event for anybody the body is done; then they come again."""
+        self.writing = anyio.Event()
+        await anyio.sleep(seconds)
+        yield
+        self.writing.set()
 
     async def until(self, holds: Callable[[], Any], seconds: float = 30.0) -> Any:
         """What `holds` gives as soon as it is true; the events go on meanwhile."""
@@ -108,6 +118,7 @@ async def beside(folder: Path, url: str, sensors: str, **variables: str) -> Asyn
 
 async def _write(session: "asyncpg.Connection[asyncpg.Record]", found: Beside) -> None:
     while True:
+        await found.writing.wait()
         found.count += 1
         await record(session, f"s{found.count}", job="steady")
         await asyncio.sleep(0.02)
