@@ -9,7 +9,7 @@ from runbell.core.events import RunEvent
 from runbell.core.filters import Filter, JobPattern
 from runbell.core.narrowing import Narrowing, TagPattern
 from runbell.core.places import Snapshot
-from runbell.core.routing import Routes, Subscription
+from runbell.core.routing import MOST_REMEMBERED, Routes, Subscription
 
 jobs = st.sampled_from(["etl", "etl_a", "etl_b", "report"])
 tags = st.sampled_from(["{}", '{"team": "data"}', '{"dagster/backfill": "b"}', "unreadable"])
@@ -43,6 +43,33 @@ def test_the_index_finds_what_asking_everybody_finds(offered: dict[str, Subscrip
 
     assert set(found) == asked
     assert len(found) == len(asked)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), subscriptions), st.lists(events), subscriptions)
+def test_what_is_remembered_of_one_event_holds_for_others_like_it_and_no_longer_than_it_is_true(
+    offered: dict[str, Subscription], several: list[RunEvent], late: Subscription
+) -> None:
+    routes = Routes(offered)
+    for event in [*several, *several]:
+        asked = {name for name, subscription in offered.items() if subscription.matches(event, name)}
+        assert set(routes.wanted_by(event)) == asked
+    routes.add("late", late)
+    offered = {**offered, "late": late}
+    for event in several:
+        assert set(routes.wanted_by(event)) == {n for n, one in offered.items() if one.matches(event, n)}
+    routes.discard("late")
+    for event in several:
+        assert "late" not in routes.wanted_by(event)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    routes = Routes({str(number): Subscription(Filter(frozenset({"SUCCESS"}))) for number in range(1_000)})
+    most = 0
+    for number in range(300):
+        assert len(routes.wanted_by(made(f"job {number}", None, "SUCCESS", None, 9))) == 1_000
+        most = max(most, sum(len(one.surely) for one in routes._remembered.values()))
+
+    assert 0 < most <= MOST_REMEMBERED
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), subscriptions), st.sets(st.sampled_from("abcdef")), events)

@@ -70,6 +70,42 @@ async def test_no_more_run_at_once_than_the_width_and_each_is_called_once(width:
     assert calls.begun == all_of_them
 
 
+async def test_functions_that_finish_at_once_are_all_called_by_one_task() -> None:
+    callers = set()
+
+    async def evaluate(_: Evaluation) -> None:
+        callers.add(asyncio.current_task())
+
+    async with anyio.create_task_group() as tasks:
+        lane = Lane(tasks, 16, evaluate)
+        before = asyncio.all_tasks()
+        lane.add([evaluation(str(number)) for number in range(50)])
+        started = asyncio.all_tasks() - before
+        await settles(lambda: lane.quiet and len(callers) > 0)
+        lane.close()
+
+    assert callers == started
+    assert len(started) == 1
+
+
+async def test_one_that_waits_after_others_that_did_not_holds_up_nobody() -> None:
+    calls, done = Calls(), []
+
+    async def evaluate(one: Evaluation) -> None:
+        if one is slow:
+            await calls.evaluate(one)
+        done.append(one)
+
+    slow = evaluation("slow")
+    before, after = evaluation("before"), [evaluation(str(number)) for number in range(3)]
+    async with anyio.create_task_group() as tasks:
+        lane = Lane(tasks, 2, evaluate)
+        lane.add([before, slow, *after])
+        await settles(lambda: done == [before, *after])
+        calls.end(slow)
+        lane.close()
+
+
 async def test_two_events_of_one_run_are_never_evaluated_at_once() -> None:
     calls = Calls()
     first, other, second = evaluation("a"), evaluation("b"), evaluation("a")

@@ -60,13 +60,19 @@ class Lane:
         return self._workers == 0
 
     def _begin(self) -> None:
-        while not self._held and self._workers < self._width and self._starting < len(self._queue):
-            self._workers += 1
-            self._starting += 1
-            if self._waiting is None:
-                self._tasks.start_soon(self._work)
-            else:
-                self._rouse(work=True)
+        """Have a worker begin, unless one is about to: it has the next begin, if there is anything left when it waits.
+
+        One that finishes each of its evaluations without waiting does them all, and no other was started for nothing:
+        sixteen a page of each sensor took a tenth of the time of catching up.
+        """
+        if self._held or self._starting or self._workers >= self._width or not self._queue:
+            return
+        self._workers += 1
+        self._starting += 1
+        if self._waiting is None:
+            self._tasks.start_soon(self._work)
+        else:
+            self._rouse(work=True)
 
     def close(self) -> None:
         """Begin nothing more; what runs goes on."""
@@ -80,14 +86,21 @@ class Lane:
         while True:
             self._starting -= 1
             try:
-                pace = self._pace
-                while (evaluation := self._next() if pace is None else await self._paced(pace)) is not None:
-                    await self._evaluate(evaluation)
-                    self._release(evaluation)
+                await self._do_all()
             finally:
                 self._workers -= 1
             if not await self._another():
                 return
+
+    async def _do_all(self) -> None:
+        """Evaluate one after the other until there is nothing left; another worker begins as soon as this one waits."""
+        pace, alone = self._pace, True
+        while (evaluation := self._next() if pace is None else await self._paced(pace)) is not None:
+            if alone:
+                alone = False
+                asyncio.get_running_loop().call_soon(self._begin)
+            await self._evaluate(evaluation)
+            self._release(evaluation)
 
     async def _another(self) -> bool:
         """Wait for the next evaluation, if nobody else does; False: there is nothing to wait for."""

@@ -241,5 +241,5 @@ def hand_out(page: EventPage, members: Mapping[str, Held], routes: Routes) -> di
             shares.setdefault(name, []).append(event)
     given = {members[name]: events for name, events in shares.items() if name in members}
     for held, events in given.items():
-        held.hand(page.start, page.upper, page.end, events, page.weight)
+        held.hand(page, events)
     return {held: len(events) for held, events in given.items()}

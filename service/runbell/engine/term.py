@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from runbell.core.events import RunEvent
-from runbell.core.places import Place, Snapshot
+from runbell.core.places import Place
 from runbell.core.portions import most_pending
 from runbell.core.progress import Crowd, Evaluation, Page, Progress
 from runbell.core.routing import Subscription
 from runbell.engine.lanes import Lane
+from runbell.store.events import EventPage
 
 
 @dataclass(slots=True, eq=False)
@@ -31,15 +32,12 @@ class Held:
     def full(self) -> bool:
         return self.progress.pending >= most_pending(self.progress.crowd.pending, self.progress.weight)
 
-    def hand(self, start: Place, upper: Snapshot, end: Place, events: Sequence[RunEvent], weight: float = 0.0) -> None:
-        """Take over a read's events, given in event_id order: evaluated in that order, settled in the keys' order.
-
-        `weight`: bytes of one of them, on average.
-        """
+    def hand(self, page: EventPage, events: Sequence[RunEvent]) -> None:
+        """Take over these of a page's events: evaluated in event_id order, settled in the keys' order."""
         evaluations = [Evaluation(event) for event in events]
-        in_key_order = sorted(evaluations, key=lambda e: (e.event.xid, e.event.event_id))
-        self.progress.weight = weight
-        self.progress.hand(Page(start, upper, end, in_key_order))
+        in_key_order = evaluations if page.in_key_order else sorted(evaluations, key=lambda e: e.event.key)
+        self.progress.weight = page.weight
+        self.progress.hand(Page(page.start, page.upper, page.end, in_key_order))
         self.lane.add(evaluations)
 
 

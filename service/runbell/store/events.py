@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import asyncpg
 
@@ -23,6 +24,7 @@ class EventPage:
         full: there may be more up to `upper`.
         passed_rows: it moved over events, whether any was asked for or not.
         weight: bytes of one of its events, on average.
+        in_key_order: event_id order is the order of their keys, too.
     """
 
     start: Place
@@ -31,7 +33,8 @@ class EventPage:
     events: Sequence[RunEvent]
     full: bool
     passed_rows: bool
-    weight: float = 0.0
+    weight: float
+    in_key_order: bool
 
 
 async def read_events(
@@ -73,7 +76,8 @@ def _page_of(start: Place, rows: Sequence[asyncpg.Record]) -> EventPage:
     end = start.at(upper, EventKey(end_row["furthest_xid"], end_row["furthest_event_id"])) if full else start.end(upper)
     events = [event_of(row) for row in found]
     weight = sum([event.weight for event in events]) / len(events) if events else 0.0
-    return EventPage(start, upper, end, events, full, end_row["passed_rows"], weight)
+    ordered = all(before.xid <= after.xid for before, after in pairwise(events))
+    return EventPage(start, upper, end, events, full, end_row["passed_rows"], weight, ordered)
 
 
 def event_of(row: asyncpg.Record) -> RunEvent:
