@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec.structs import replace
 
 from runbell.core.portions import (
     FIRST_EVENTS,
@@ -22,6 +23,7 @@ from runbell.core.portions import (
     next_portion,
     patience,
 )
+from runbell.testing import made_up_event
 
 sensors = some.integers(0, 1_000_000)
 
@@ -56,6 +58,14 @@ def test_pages_and_what_is_in_hand_weigh_no_more_than_there_is_room_for(portion,
     assert most_pending(0, weight) == 2 or most_pending(0, weight) * weight <= 2 * MOST_BYTES
     # Half of what one may have in hand is the room for the next page: never none.
     assert most_pending(0, weight) // 2 >= min(most_events(weight), MOST_PENDING_OF_ONE // 2) >= 1
+
+
+def test_an_event_weighs_what_its_texts_are_long():
+    light = made_up_event(status="FAILURE")
+    texts = {"tags": "t" * 10, "run_config": "c" * 100, "error": "e" * 1_000, "message": "m" * 10_000}
+    bare = replace(light, tags="", run_config=None, error=None, message=None)
+
+    assert replace(bare, **texts).weight - bare.weight == 11_110
 
 
 def test_a_page_of_which_more_came_than_expected_is_followed_by_a_smaller_one():

@@ -62,7 +62,9 @@ held AS (
         last_xid = p.new_last_xid::text::xid8,
         last_event_id = p.new_last_event_id,
         last_outcome = p.outcome,
-        last_evaluated_at = clock_timestamp()
+        last_evaluated_at = clock_timestamp(),
+        -- Its page: what is compared with this version when it comes to lie in another one.
+        generation = (p.found_at::text::point)[0]::bigint
     FROM locked AS p
     WHERE s.ctid = p.found_at
     RETURNING

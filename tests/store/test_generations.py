@@ -1,0 +1,112 @@
+"""A sensor has one row, and the versions of it that an open transaction keeps do not slow down the next commit."""
+
+import anyio
+import asyncpg
+
+from runbell.core.filters import Filter
+from runbell.core.leases import Role
+from runbell.core.requests import Conclusion
+from runbell.store.daemons import register_daemon
+from runbell.store.sensors import Offered, deploy_sensors
+from support.daemons import record, until
+from support.holders import Holder
+
+Session = asyncpg.Connection
+COMMITS = 1_500
+PART = 200
+# Pages of the table that this session has looked at so far.
+LOOKED_AT = "SELECT heap_blks_hit + heap_blks_read FROM pg_statio_user_tables WHERE relname = 'sensors'"
+
+
+def offered(*names: str) -> list[Offered]:
+    return [Offered(name, Filter(statuses=frozenset({"SUCCESS"})), active=True) for name in names]
+
+
+async def looked_at(session: Session) -> int:
+    await session.execute("SELECT pg_stat_force_next_flush()")
+    return int(await session.fetchval(LOOKED_AT))
+
+
+async def settle_next(holder: Holder, count: int) -> None:
+    """So many commits, of one evaluation each."""
+    for _ in range(count):
+        holder.finish(holder.unfinished[0], Conclusion("acted"))
+        planned = holder.plan(0.0, 1)
+        holder.apply(planned, (await holder.settle(planned)).addresses)
+
+
+async def test_a_commit_beside_an_open_transaction_looks_at_as_many_versions_as_ever(
+    connection: Session, database_url: str
+) -> None:
+    holder = Holder(connection)
+    holder.arrival = await register_daemon(connection, holder.identity, Role.ACTIVE, locked=False)
+    await deploy_sensors(connection, offered("one"), holder.identity, holder.arrival)
+    await holder.take(offered("one"), [], 1)
+    for number in range(COMMITS):
+        await record(connection, f"r{number}")
+    await holder.read("one", COMMITS)
+    other = await asyncpg.connect(database_url)
+    async with other.transaction(isolation="repeatable_read"):
+        await other.execute("SELECT pg_current_xact_id()")
+        found = [await looked_at(connection)]
+        for count in (PART, COMMITS - 2 * PART, PART):
+            await settle_next(holder, count)
+            found.append(await looked_at(connection))
+    await other.close()
+
+    first, last = found[1] - found[0], found[3] - found[2]
+    print(f"\npages looked at by {PART} commits: {first} at first, {last} after {COMMITS - PART}")
+    assert last < first * 1.1
+
+
+async def test_where_nothing_is_kept_the_row_stays_in_its_page_and_needs_no_entry(connection: Session) -> None:
+    holder = Holder(connection)
+    holder.arrival = await register_daemon(connection, holder.identity, Role.ACTIVE, locked=False)
+    await deploy_sensors(connection, offered("one"), holder.identity, holder.arrival)
+    await holder.take(offered("one"), [], 1)
+    for number in range(PART):
+        await record(connection, f"r{number}")
+    await holder.read("one", PART)
+
+    await settle_next(holder, PART)
+
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+    updates, in_place = await connection.fetchrow(
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sensors'"
+    )
+    print(f"\n{in_place} of {updates} new versions in place")
+    assert updates >= PART
+    assert in_place > updates * 0.9
+
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+async def test_i2_of_two_daemons_that_add_a_sensor_at_once_the_second_finds_it(
+    connection: Session, database_url: str
+) -> None:
+    first, second = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    done = anyio.Event()
+
+    async def deploy(session: Session) -> None:
+        holder = Holder(session)
+        arrival = await register_daemon(session, holder.identity, Role.ACTIVE, locked=False)
+        await deploy_sensors(session, offered("one", "two"), holder.identity, arrival)
+
+    async def deploy_second() -> None:
+        await deploy(second)
+        done.set()
+
+    async def seen() -> bool:
+        return done.is_set() or await connection.fetchval(WAITING) > 0
+
+    async with anyio.create_task_group() as tasks, first.transaction():
+        await deploy(first)
+        tasks.start_soon(deploy_second)
+        await until(seen, bool)
+    await first.close()
+    await second.close()
+
+    rows = await connection.fetch("SELECT sensor_name, position FROM runbell.sensors ORDER BY sensor_name")
+    assert [row["sensor_name"] for row in rows] == ["one", "two"]
+    assert all(row["position"] is not None for row in rows)
