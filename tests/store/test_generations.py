@@ -2,7 +2,9 @@
 
 import anyio
 import asyncpg
+import pytest
 
+from runbell.core.errors import StatementRefusedError
 from runbell.core.filters import Filter
 from runbell.core.leases import Role
 from runbell.core.requests import Conclusion
@@ -110,3 +112,10 @@ async def test_i2_of_two_daemons_that_add_a_sensor_at_once_the_second_finds_it(
     rows = await connection.fetch("SELECT sensor_name, position FROM runbell.sensors ORDER BY sensor_name")
     assert [row["sensor_name"] for row in rows] == ["one", "two"]
     assert all(row["position"] is not None for row in rows)
+
+
+async def test_i2_nobody_deploys_with_a_snapshot_of_before(connection: Session) -> None:
+    holder = Holder(connection)
+    with pytest.raises(StatementRefusedError, match="in another level a sensor could get two rows"):
+        async with connection.transaction(isolation="repeatable_read"):
+            await deploy_sensors(connection, offered("one"), holder.identity, 1)

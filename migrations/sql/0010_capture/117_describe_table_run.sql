@@ -1,5 +1,5 @@
--- What a row of a `table` source says, as a row of runbell.runs. What most rows have not is not looked into: a call that
--- finds nothing took 3 us of each status change.
+-- What a row of a `table` source says, as a row of runbell.runs. What most rows have not is not looked into: a call
+-- that finds nothing took 3 us of each status change.
 CREATE OR REPLACE FUNCTION runbell.describe_table_run(
     source text, run_id text, job_name text, status text, partition_key text, tags text, code_location text
 ) RETURNS runbell.runs

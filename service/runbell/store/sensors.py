@@ -12,7 +12,7 @@ import msgspec
 from runbell.core.filters import Filter
 from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Settlement
-from runbell.store.connections import Session, in_one_transaction
+from runbell.store.connections import Session
 from runbell.store.daemons import Identity
 from runbell.store.failures import translated
 from runbell.store.places import columns_of, place_of
@@ -68,25 +68,17 @@ async def deploy_sensors(session: Session, offered: Sequence[Offered], identity:
     """
     ordered = sorted(offered, key=lambda one: one.sensor_name)
     with translated():
-        async with in_one_transaction(session) as alone:
-            await lock_deploying(alone)
-            await alone.execute(
-                statement("deploy_sensors"),
-                [one.sensor_name for one in ordered],
-                identity.module,
-                [one.active for one in ordered],
-                [encoded(one.filter) for one in ordered],
-                [one.filter_hash for one in ordered],
-                identity.code_location,
-                identity.daemon_id,
-                arrival,
-            )
-
-
-async def lock_deploying(session: Session) -> None:
-    """Wait until nobody else makes sensors known, and keep others from it to the end of the transaction."""
-    with translated():
-        await session.execute(statement("lock_deploying"))
+        await session.execute(
+            statement("deploy_sensors"),
+            [one.sensor_name for one in ordered],
+            identity.module,
+            [one.active for one in ordered],
+            [encoded(one.filter) for one in ordered],
+            [one.filter_hash for one in ordered],
+            identity.code_location,
+            identity.daemon_id,
+            arrival,
+        )
 
 
 async def take_leases(
