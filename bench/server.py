@@ -44,8 +44,8 @@ def durable_server() -> Iterator[Server]:
 async def migrate_template(server: Server) -> None:
     """Make the database that all others are cloned from, on a server that has written WAL before.
 
-    A file of WAL that is new is filled with zeros first, and everybody's commit waits for that: 20 to 40 ms, once every
-    16 MB, for whoever comes to that point in his four seconds. A server that has run for some minutes uses old files.
+    A file of WAL that is new is filled with zeros first, while everybody's commit waits, once every 16 MB: for whoever
+    comes to that point in his four seconds. A server that has run for some minutes uses old files.
     """
     await _admin(server, *[USE_WAL_FILE] * WAL_FILES, "CHECKPOINT", f"CREATE DATABASE {TEMPLATE}")
     await schema.migrate(server.url(TEMPLATE))
