@@ -25,13 +25,9 @@ SETTINGS = {
     "track_commit_timestamp": "on",
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
-    "min_wal_size": "512MB",
 }
 SHOWN = ("server_version", *SETTINGS, "wal_sync_method", "max_connections", "jit")
 TEMPLATE = "migrated"
-# Files of WAL that are there to be written to: as many as min_wal_size keeps.
-WAL_FILES = 32
-USE_WAL_FILE = "SELECT pg_logical_emit_message(false, 'bench', ''), pg_switch_wal()"
 
 
 @contextmanager
@@ -42,12 +38,8 @@ def durable_server() -> Iterator[Server]:
 
 
 async def migrate_template(server: Server) -> None:
-    """Make the database that all others are cloned from, on a server that has written WAL before.
-
-    A file of WAL that is new is filled with zeros first, while everybody's commit waits, once every 16 MB: for whoever
-    comes to that point in his four seconds. A server that has run for some minutes uses old files.
-    """
-    await _admin(server, *[USE_WAL_FILE] * WAL_FILES, "CHECKPOINT", f"CREATE DATABASE {TEMPLATE}")
+    """Make the database that all others are cloned from."""
+    await _admin(server, f"CREATE DATABASE {TEMPLATE}")
     await schema.migrate(server.url(TEMPLATE))
 
 
@@ -79,10 +71,9 @@ def _children(parent: int) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
-async def _admin(server: Server, *commands: str) -> None:
+async def _admin(server: Server, command: str) -> None:
     session = await asyncpg.connect(server.admin_url)
     try:
-        for command in commands:
-            await session.execute(command)
+        await session.execute(command)
     finally:
         await session.close()

@@ -57,7 +57,6 @@ DECIDED_BY_CLOCK = {
     "122_capture_dagster_run.sql": "whether a slow capture leaves details to be read later",
     "132_capture_table_row.sql": "whether a slow capture leaves details to be read later",
     "133_capture_table_rows.sql": "whether a slow capture leaves details to be read later",
-    "112_capture_table_rows.sql": "whether a slow capture leaves details to be read later",
     "121_write_capture_table_row.sql": "whether a slow capture leaves details to be read later",
     "301_find_dagster_gaps.sql": "how soon an event whose run does not show it yet counts as missed",
     "304_close_dagster_gaps.sql": "when old notes of the reconciler are removed",

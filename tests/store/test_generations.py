@@ -24,6 +24,24 @@ def offered(*names: str) -> list[Offered]:
     return [Offered(name, Filter(statuses=frozenset({"SUCCESS"})), active=True) for name in names]
 
 
+async def deploying(session: Session, *names: str) -> Holder:
+    """A daemon that has made these sensors known."""
+    holder = Holder(session)
+    holder.arrival = await register_daemon(session, holder.identity, Role.ACTIVE, locked=False)
+    await deploy_sensors(session, offered(*names), holder.identity, holder.arrival)
+    return holder
+
+
+async def with_events(session: Session, count: int) -> Holder:
+    """One that holds a sensor and has read so many events."""
+    holder = await deploying(session, "one")
+    await holder.take(offered("one"), [], 1)
+    for number in range(count):
+        await record(session, f"r{number}")
+    await holder.read("one", count)
+    return holder
+
+
 async def looked_at(session: Session) -> int:
     await session.execute("SELECT pg_stat_force_next_flush()")
     return int(await session.fetchval(LOOKED_AT))
@@ -40,13 +58,7 @@ async def settle_next(holder: Holder, count: int) -> None:
 async def test_a_commit_beside_an_open_transaction_looks_at_as_many_versions_as_ever(
     connection: Session, database_url: str
 ) -> None:
-    holder = Holder(connection)
-    holder.arrival = await register_daemon(connection, holder.identity, Role.ACTIVE, locked=False)
-    await deploy_sensors(connection, offered("one"), holder.identity, holder.arrival)
-    await holder.take(offered("one"), [], 1)
-    for number in range(COMMITS):
-        await record(connection, f"r{number}")
-    await holder.read("one", COMMITS)
+    holder = await with_events(connection, COMMITS)
     other = await asyncpg.connect(database_url)
     async with other.transaction(isolation="repeatable_read"):
         await other.execute("SELECT pg_current_xact_id()")
@@ -62,13 +74,7 @@ async def test_a_commit_beside_an_open_transaction_looks_at_as_many_versions_as_
 
 
 async def test_where_nothing_is_kept_the_row_stays_in_its_page_and_needs_no_entry(connection: Session) -> None:
-    holder = Holder(connection)
-    holder.arrival = await register_daemon(connection, holder.identity, Role.ACTIVE, locked=False)
-    await deploy_sensors(connection, offered("one"), holder.identity, holder.arrival)
-    await holder.take(offered("one"), [], 1)
-    for number in range(PART):
-        await record(connection, f"r{number}")
-    await holder.read("one", PART)
+    holder = await with_events(connection, PART)
 
     await settle_next(holder, PART)
 
@@ -91,20 +97,15 @@ async def test_i2_of_two_daemons_that_add_a_sensor_at_once_the_second_finds_it(
     first, second = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
     done = anyio.Event()
 
-    async def deploy(session: Session) -> None:
-        holder = Holder(session)
-        arrival = await register_daemon(session, holder.identity, Role.ACTIVE, locked=False)
-        await deploy_sensors(session, offered("one", "two"), holder.identity, arrival)
-
     async def deploy_second() -> None:
-        await deploy(second)
+        await deploying(second, "one", "two")
         done.set()
 
     async def seen() -> bool:
         return done.is_set() or await connection.fetchval(WAITING) > 0
 
     async with anyio.create_task_group() as tasks, first.transaction():
-        await deploy(first)
+        await deploying(first, "one", "two")
         tasks.start_soon(deploy_second)
         await until(seen, bool)
     await first.close()
@@ -120,3 +121,13 @@ async def test_i2_nobody_deploys_with_a_snapshot_of_before(connection: Session) 
     with pytest.raises(StatementRefusedError, match="in another level a sensor could get two rows"):
         async with connection.transaction(isolation="repeatable_read"):
             await deploy_sensors(connection, offered("one"), holder.identity, 1)
+
+
+async def test_who_adds_no_sensor_waits_for_nobody_who_does(connection: Session, database_url: str) -> None:
+    holder = await deploying(connection, "one")
+    adding = await asyncpg.connect(database_url)
+    async with adding.transaction():
+        await deploy_sensors(adding, offered("two"), holder.identity, holder.arrival)
+        with anyio.fail_after(5):
+            await deploy_sensors(connection, offered("one"), holder.identity, holder.arrival)
+    await adding.close()

@@ -1,6 +1,6 @@
 -- The SQL that reads a run from a row of a `table` source: what follows SELECT, for rows under this alias.
 -- One text for triggers, reconciler and attaching: they must see the same ids and statuses. Everything is cast to text.
-CREATE FUNCTION runbell.read_table_sql(settings jsonb, alias text) RETURNS text
+CREATE FUNCTION runbell.read_table_sql(settings jsonb, alias text DEFAULT 't') RETURNS text
 LANGUAGE plpgsql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp

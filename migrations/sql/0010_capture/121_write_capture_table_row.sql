@@ -2,7 +2,8 @@
 -- has it. It keeps its owner and who may call it. Guarded like runbell.capture_dagster_run.
 -- What it was not written for (a source attached with other columns), and what no longer has the types that the session
 -- has planned for, it reads by a statement of its own, which is slower and always right.
--- Names get into its text as %I, values as %L, and the text into the statement as %L.
+-- The first branch is there because there may be no other. Names get into the text as %I, values as %L, and the text
+-- into the statement as %L.
 CREATE FUNCTION runbell.write_capture_table_row() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -31,7 +32,7 @@ BEGIN
     IF NOT known THEN
         EXECUTE format(
             'SELECT %%s, %%s AS former FROM (SELECT ($1).*) AS t, (SELECT ($2).*) AS f',
-            runbell.read_table_sql(TG_ARGV[1]::jsonb, 't'), runbell.map_status_sql(TG_ARGV[1]::jsonb, 'f')
+            runbell.read_table_sql(TG_ARGV[1]::jsonb), runbell.map_status_sql(TG_ARGV[1]::jsonb, 'f')
         )
         INTO row_now USING NEW, OLD;
     END IF;

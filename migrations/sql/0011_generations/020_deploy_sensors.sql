@@ -1,6 +1,6 @@
 -- See queries/deploy_sensors.sql. That a sensor has one row is not for an index to see to (sensors_pkey), so one caller
--- at a time looks which are missing and adds them. A function, so that the lock is let go of even if the caller is
--- stopped or cut off before he hears the answer.
+-- at a time adds those that are missing. A function, so that the lock is let go of even if the caller is stopped or cut
+-- off before he hears the answer.
 CREATE FUNCTION runbell.deploy_sensors(
     sensor_names text[], module text, declared_active boolean[], filters text[], hashes bigint[], code_location text,
     daemon_id uuid, arrival bigint
@@ -14,8 +14,13 @@ BEGIN
         RAISE EXCEPTION 'sensors are deployed in read committed: in another level a sensor could get two rows'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('runbell.sensors', 0));
-    -- The next statement sees what whoever had the lock before has committed.
+    -- Only who adds a sensor waits for others who do. The next statement sees what they have committed.
+    IF EXISTS (
+        SELECT FROM unnest(deploy_sensors.sensor_names) AS g (sensor_name)
+        WHERE NOT EXISTS (SELECT FROM runbell.sensors AS s WHERE s.sensor_name = g.sensor_name)
+    ) THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('runbell.sensors', 0));
+    END IF;
     WITH given AS MATERIALIZED (
         SELECT t.sensor_name, t.declared_active, t.filter::jsonb AS filter, t.filter_hash
         FROM unnest(

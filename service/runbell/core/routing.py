@@ -9,6 +9,9 @@ from runbell.core.filters import Filter
 from runbell.core.narrowing import tags_of
 from runbell.core.places import Snapshot
 
+# Names that are remembered at most, over all kinds of events.
+MOST_REMEMBERED = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -71,10 +74,6 @@ class _StatusRoutes:
                 if scope is not None:
                     yield from names
         yield from self.others
-
-
-# Names that are remembered at most, over all kinds of events.
-MOST_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +148,13 @@ class Routes:
                 asked.append(name)
             elif subscription.filter.watches(job_name, code_location):
                 surely.append(name)
-        self._room -= len(surely) + len(asked) + 1
-        if self._room < 0:
+        size = len(surely) + len(asked) + 1
+        if size > self._room:
             self._forget()
+        self._room -= size
         self._remembered[kind] = _Reached(surely, asked)
         return self._remembered[kind]
 
     def _forget(self) -> None:
-        if self._remembered:
-            self._remembered.clear()
+        self._remembered.clear()
         self._room = MOST_REMEMBERED

@@ -92,7 +92,8 @@ class Backlog:
             cohort = _still_ours(cohort)
             given = hand_out(page, {held.sensor_name: held for held in cohort}, asked.routes)
             handed.update(given)
-            weight = page.weight
+            # A page of which nobody wanted anything says nothing of those to come.
+            weight = page.weight or weight
             portion = next_portion(portion, sum(given.values()), most, weight)
             for held in cohort:
                 held.progress.ahead = page.end

@@ -31,8 +31,8 @@ class Lane:
         self._busy: set[tuple[str, str]] = set()
         self._parked: dict[tuple[str, str], deque[Evaluation]] = {}
         self._workers = 0
-        # Workers that have been started and have not taken their first evaluation yet.
-        self._starting = 0
+        # A worker has been started and has not begun yet.
+        self._starting = False
         self._waiting: asyncio.Future[bool] | None = None
         self._held = False
         self._closed = False
@@ -68,7 +68,7 @@ class Lane:
         if self._held or self._starting or self._workers >= self._width or not self._queue:
             return
         self._workers += 1
-        self._starting += 1
+        self._starting = True
         if self._waiting is None:
             self._tasks.start_soon(self._work)
         else:
@@ -84,7 +84,7 @@ class Lane:
 
     async def _work(self) -> None:
         while True:
-            self._starting -= 1
+            self._starting = False
             try:
                 await self._do_all()
             finally:

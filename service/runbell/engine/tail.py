@@ -122,6 +122,7 @@ class Tail:
         if page.full:
             self._portion = next_portion(self._portion, sum(given.values()), MOST_HANDED, page.weight)
         else:
+            # It is large only while it needs to be: nobody knows what the next many events weigh.
             self._portion = min(self._portion, FIRST_EVENTS)
         full = [held for held in given if held.full]
         for held in full:

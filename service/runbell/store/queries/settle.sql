@@ -63,7 +63,8 @@ held AS (
         last_event_id = p.new_last_event_id,
         last_outcome = p.outcome,
         last_evaluated_at = clock_timestamp(),
-        -- Its page: what is compared with this version when it comes to lie in another one.
+        -- The page of the version before. In another page this one gets an entry in the index, where it is compared with
+        -- those of its key: with none from other pages then (migrations, sensors_pkey).
         generation = (p.found_at::text::point)[0]::bigint
     FROM locked AS p
     WHERE s.ctid = p.found_at
