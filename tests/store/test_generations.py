@@ -88,6 +88,28 @@ async def test_where_nothing_is_kept_the_row_stays_in_its_page_and_needs_no_entr
     assert in_place > updates / 2
 
 
+async def test_i4_a_row_whose_key_somebody_has_locked_holds_up_no_other_sensor(
+    connection: Session, database_url: str
+) -> None:
+    holder = await deploying(connection, "one", "two")
+    # As if it came from another page: the commit changes its key.
+    await connection.execute("UPDATE runbell.sensors SET generation = 7")
+    await holder.take(offered("one", "two"), [], 2)
+    await record(connection, "r")
+    for name in ("one", "two"):
+        await holder.read(name, 1)
+    for unfinished in list(holder.unfinished):
+        holder.finish(unfinished, Conclusion("acted"))
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        await other.execute("SELECT FROM runbell.sensors WHERE sensor_name = 'one' FOR KEY SHARE")
+        with anyio.fail_after(5):
+            settled = await holder.settle(holder.plan(0.0, 10))
+    await other.close()
+
+    assert settled.sensors == {"two"}
+
+
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
@@ -131,3 +153,18 @@ async def test_who_adds_no_sensor_waits_for_nobody_who_does(connection: Session,
         with anyio.fail_after(5):
             await deploy_sensors(connection, offered("one"), holder.identity, holder.arrival)
     await adding.close()
+
+
+INSERTED = """
+    INSERT INTO runbell.sensors (sensor_name, module, declared_active, filter, filter_hash, generation)
+    SELECT 'one', module, declared_active, filter, filter_hash, 7 FROM runbell.sensors
+"""
+RENAMED = "UPDATE runbell.sensors SET sensor_name = 'one', generation = 7 WHERE sensor_name = 'two'"
+
+
+@pytest.mark.parametrize("statement", [INSERTED, RENAMED], ids=["inserted", "renamed"])
+async def test_i2_nobody_gives_a_sensor_a_second_row_by_hand(connection: Session, statement: str) -> None:
+    await deploying(connection, "one", "two")
+
+    with pytest.raises(asyncpg.UniqueViolationError, match=r"\(one, 0\) already exists|sensors_pkey"):
+        await connection.execute(statement)

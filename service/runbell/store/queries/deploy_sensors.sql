@@ -12,6 +12,41 @@
 -- $6 code_location   text
 -- $7 daemon_id       uuid
 -- $8 arrival         bigint
-SELECT runbell.deploy_sensors(
-    $1::text[], $2::text, $3::boolean[], $4::text[], $5::bigint[], $6::text, $7::uuid, $8::bigint
+WITH given AS (
+    SELECT t.sensor_name, t.declared_active, t.filter::jsonb AS filter, t.filter_hash
+    FROM unnest($1::text[], $3::boolean[], $4::text[], $5::bigint[])
+        AS t (sensor_name, declared_active, filter, filter_hash)
+)
+INSERT INTO runbell.sensors AS s (
+    sensor_name, module, code_location, deployed_by, declared_active, filter, filter_hash, position
+)
+SELECT
+    g.sensor_name, $2, $6, $7, g.declared_active, g.filter, g.filter_hash,
+    CASE WHEN g.declared_active THEN pg_current_snapshot() END
+FROM given AS g
+ORDER BY g.sensor_name
+ON CONFLICT (sensor_name, generation) DO UPDATE
+SET module = excluded.module,
+    code_location = excluded.code_location,
+    deployed_by = excluded.deployed_by,
+    declared_active = excluded.declared_active,
+    filter = excluded.filter,
+    filter_hash = excluded.filter_hash,
+    former_filter = CASE WHEN s.filter = excluded.filter THEN s.former_filter ELSE s.filter END,
+    filter_since = CASE WHEN s.filter = excluded.filter THEN s.filter_since ELSE pg_current_snapshot() END,
+    lease_holder = CASE WHEN s.filter_hash = excluded.filter_hash THEN s.lease_holder END,
+    lease_epoch = s.lease_epoch + (s.filter_hash <> excluded.filter_hash)::integer,
+    position = CASE
+        WHEN s.position IS NULL
+            AND (s.state = 'running' OR s.state = 'declared' AND excluded.declared_active)
+        THEN pg_current_snapshot()
+        ELSE s.position
+    END,
+    deployed_at = clock_timestamp()
+WHERE NOT EXISTS (
+    SELECT
+    FROM runbell.daemons AS d
+    WHERE d.daemon_id = s.deployed_by
+        AND d.arrival > $8
+        AND d.role <> 'leaving'
 )

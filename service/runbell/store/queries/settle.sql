@@ -52,7 +52,8 @@ locked AS MATERIALIZED (
             AND n.upper::text IS NOT DISTINCT FROM p.upper
             AND n.last_xid::text::bigint IS NOT DISTINCT FROM p.last_xid
             AND n.last_event_id IS NOT DISTINCT FROM p.last_event_id
-        FOR NO KEY UPDATE OF n SKIP LOCKED
+        -- Not NO KEY: the generation is part of a key, and its change would wait for whoever has the key locked.
+        FOR UPDATE OF n SKIP LOCKED
     ) AS s
 ),
 held AS (
