@@ -161,6 +161,7 @@ class Tail:
         for _ in range(min(MOST_EVENTS // portion, ADMITTED_PAGES)):
             page = await read_page(self._session, place, upper=reached, statuses=routes.statuses, scanned=portion)
             self.passed_rows |= page.passed_rows
+            self._measures.read(page.events)
             members = {held.sensor_name: held for held in cohort if not held.dropped}
             hand_out(page, members, routes)
             for held in members.values():
