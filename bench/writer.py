@@ -58,4 +58,7 @@ async def _work(
 
 if __name__ == "__main__":
     url, statement, rate, count, seed = sys.argv[1:]
-    print(json.dumps(uvloop.run(write(url, statement, float(rate), int(count), int(seed)))))
+    took = uvloop.run(write(url, statement, float(rate), int(count), int(seed)))
+    # Not by print: with PYTHONUNBUFFERED set, what a pipe does not take at once of a long line was lost.
+    with open(sys.stdout.fileno(), "w", closefd=False) as said:
+        json.dump(took, said)
