@@ -43,6 +43,23 @@ async def test_a_status_change_becomes_a_run_request(database_url: str, connecti
     assert [tuple(tick) for tick in ticks] == [(1, 0, 0)]
 
 
+async def test_what_comes_together_after_a_quiet_moment_is_answered_by_one_commit(
+    database_url: str, connection: Session
+) -> None:
+    async with running(database_url, chain):
+        for number in range(10):
+            async with connection.transaction():
+                for part in "abc":
+                    await record(connection, f"{part}{number}")
+            await until(lambda: requested_keys(connection), lambda keys, most=3 * (number + 1): len(keys) == most)
+
+    rows = await connection.fetch(
+        "SELECT count(DISTINCT xmin::text) AS commits FROM runbell.run_requests GROUP BY right(run_key, 1)"
+    )
+    # A turn has an end, too, which a machine with other things to do may come to.
+    assert min(row["commits"] for row in rows) == 1
+
+
 async def test_a_new_sensor_starts_at_the_moment_that_it_is_first_deployed(
     database_url: str, connection: Session
 ) -> None:

@@ -85,7 +85,8 @@ class Evaluator:
     run_url: str | None = None
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
-    _turn_ends: float = 0.0
+    # None: nobody has begun since the others ran.
+    _turn_began: float | None = None
     _on_the_loop: Answers = field(init=False)
     _in_a_thread: Answers = field(init=False)
 
@@ -101,6 +102,7 @@ class Evaluator:
             StoreUnavailableError: the database was lost before the function was called.
         """
         started = time.perf_counter()
+        self._turn(started)
         conclusion = await self._conclude(sensor, sensor_name, evaluation)
         evaluation.duration_ms = (time.perf_counter() - started) * 1000
         evaluation.retry_in = self._retry_in(sensor, evaluation, conclusion, time.perf_counter() - started)
@@ -108,11 +110,24 @@ class Evaluator:
         evaluation.conclusion = conclusion
 
     async def take_turn(self) -> None:
-        """Let others run, if this turn has lasted long enough."""
+        """Let others run, if this turn has lasted long enough.
+
+        Not if the last one is long ago: the first event after a quiet moment was committed alone then, and those that
+        had come with it waited for that commit.
+        """
         now = time.perf_counter()
-        if now >= self._turn_ends:
+        if now >= self._turn(now) + TURN_SECONDS:
             await anyio.lowlevel.checkpoint()
-            self._turn_ends = time.perf_counter() + TURN_SECONDS
+
+    def _turn(self, now: float) -> float:
+        """When this turn began. The loop ends it as soon as it comes to run others."""
+        if self._turn_began is None:
+            self._turn_began = now
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        return self._turn_began
+
+    def _end_turn(self) -> None:
+        self._turn_began = None
 
     async def _conclude(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> Conclusion:
         event = evaluation.event
