@@ -61,7 +61,7 @@ class Tail:
         # It woke by itself: events that are found then came while it slept, and nobody rang for them.
         self._unrung = False
         self._joined: dict[str, Held] = {}
-        self._joining: list[Held] = []
+        self._joining: dict[str, Held] = {}
         self._routes = Routes({})
         self._portion = FIRST_EVENTS
         # Places lag behind events that nobody asked for; where there were none, they need not be written.
@@ -73,7 +73,8 @@ class Tail:
 
     def join(self, members: Iterable[Held]) -> None:
         """These have read up to a whole place by themselves and want to go on here."""
-        self._joining.extend(members)
+        # One that was dropped on its way here must not stand in the way of its successor.
+        self._joining.update({held.sensor_name: held for held in members if not held.dropped})
         self._rung.ring()
 
     def leave(self, held: Held) -> None:
@@ -81,7 +82,7 @@ class Tail:
         if self._joined.pop(held.sensor_name, None) is not None:
             held.progress.leave_tail()
             self._routes.discard(held.sensor_name)
-        self._joining = [other for other in self._joining if other is not held]
+        self._joining.pop(held.sensor_name, None)
 
     async def run(self) -> None:
         """Read for ever; ends only with the term."""
@@ -136,9 +137,9 @@ class Tail:
         Who has read further than the tail by now waits for its next read, or would be handed events twice.
         """
         reached = self.head.place.position
-        ready = [held for held in self._joining if reached.reaches(held.progress.ahead.position)]
-        admitted = set(ready)
-        self._joining = [held for held in self._joining if held not in admitted]
+        ready = [held for held in self._joining.values() if reached.reaches(held.progress.ahead.position)]
+        for held in ready:
+            del self._joining[held.sensor_name]
         for place, cohort in by_place(ready).items():
             await self._admit_cohort(place, reached, cohort)
 
