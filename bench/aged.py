@@ -1,13 +1,13 @@
 """Measures whether tables stay fast when they are old, beside a fresh database in the same run.
 
-    .venv/bin/python bench/aged.py [--events 10000000] [--requests 1000000] [--ticks 1000000] [--seconds 5] [--smoke]
+    .venv/bin/python bench/aged.py [--events 100000,1000000,10000000] [--seconds 5] [--smoke]
 
-A slow command: it fills the tables first. Then, fresh and aged in turn: the latency at 50 events/s, a backlog drained,
-a page of a backlog read from several positions through several filters, `status`, and the latency while old rows are
-removed, with what a removed event costs.
+A slow command: it fills the tables first, with so many events, and with a tenth of that of requests and of ticks. In a
+fresh database and in each of these: the latency at 50 events/s, a backlog drained, `status`. In old ones also a page of
+a backlog read from several positions through several filters, and the latency while old rows are removed, with what a
+removed event costs.
 """
 
-import argparse
 import asyncio
 import statistics
 import tempfile
@@ -75,48 +75,51 @@ SELECT extract(epoch FROM pg_xact_commit_timestamp(q.xmin))::float8, count(*)
 FROM runbell.run_requests AS q WHERE q.request_id > $1 GROUP BY 1 ORDER BY 1
 """
 Rows = list[tuple[str, str, float]]
+FRESH = "fresh"
 
 
 def main() -> None:
     parser = parser_of(__doc__, rounds=1)
-    parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--ticks", type=int, default=1_000_000)
+    parser.add_argument("--events", default="100000,1000000,10000000", help="in the tables, with commas between them")
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     if options.smoke:
-        options.events, options.requests, options.ticks, options.seconds = 50_000, 5_000, 5_000, 0.5
-    _report(asyncio.run(_measure(options)), options)
+        options.events, options.seconds = "50000", 0.5
+    sizes = [int(events) for events in options.events.split(",")]
+    _report(asyncio.run(_measure(sizes, options.seconds)), options.out)
 
 
-async def _measure(options: argparse.Namespace) -> Rows:
+async def _measure(sizes: list[int], seconds: float) -> Rows:
     with server.durable_server() as postgres, tempfile.TemporaryDirectory() as folder:
         print_setting(await server.settings_of(postgres))
         await server.migrate_template(postgres)
         log = Path(folder) / "log"
-        async with server.fresh_database(postgres, "aged") as aged:
-            await _fill(aged, options)
-            print("filled\n", flush=True)
-            async with server.fresh_database(postgres, "fresh") as fresh:
-                rows = await _live("fresh", fresh, log, options) + await _live("aged", aged, log, options)
-            return rows + await _pages(aged) + await _removed(aged, log, options)
+        async with server.fresh_database(postgres, FRESH) as url:
+            rows = await _live(FRESH, url, log, seconds)
+        for events in sizes:
+            async with server.fresh_database(postgres, f"aged_{events}") as url:
+                await _fill(url, events)
+                print(f"filled with {events:,} events\n", flush=True)
+                name = f"{events:,} events"
+                rows += await _live(name, url, log, seconds) + await _pages(name, url)
+                rows += await _removed(name, url, log, seconds)
+    return rows
 
 
-async def _fill(url: str, options: argparse.Namespace) -> None:
+async def _fill(url: str, events: int) -> None:
     quick = {"maintenance_work_mem": "512MB", "synchronous_commit": "off"}
     session = await asyncpg.connect(url, server_settings=quick)
     await session.execute("ALTER TABLE runbell.run_events DISABLE TRIGGER stamp_run_event")
     indexes = await session.fetch(INDEXES)
     for name, _ in indexes:
         await session.execute(f"DROP INDEX {name}")
-    for first in range(1, options.events + 1, STEP):
-        last = min(first + STEP - 1, options.events)
-        await session.execute(FILL_EVENTS.format(all=options.events, first=first, last=last))
+    for first in range(1, events + 1, STEP):
+        last = min(first + STEP - 1, events)
+        await session.execute(FILL_EVENTS.format(all=events, first=first, last=last))
     for _, definition in indexes:
         await session.execute(definition)
-    await session.execute(FILL_RUNS.format(count=options.requests))
-    await session.execute(FILL_REQUESTS.format(count=options.requests))
-    await session.execute(FILL_TICKS.format(count=options.ticks))
+    for fill in (FILL_RUNS, FILL_REQUESTS, FILL_TICKS):
+        await session.execute(fill.format(count=events // 10))
     await session.execute("ALTER TABLE runbell.run_events ENABLE ALWAYS TRIGGER stamp_run_event")
     newest = await session.fetchval("SELECT max(event_id) FROM runbell.run_events")
     await session.execute("SELECT setval('runbell.run_events_event_id_seq', $1)", newest)
@@ -125,11 +128,11 @@ async def _fill(url: str, options: argparse.Namespace) -> None:
     await session.close()
 
 
-async def _live(name: str, url: str, log: Path, options: argparse.Namespace) -> Rows:
+async def _live(name: str, url: str, log: Path, seconds: float) -> Rows:
     """What events cost that come now."""
     contender = runbell("warning")
     session = await asyncpg.connect(url)
-    sample = await _latency(contender, url, session, log, options)
+    sample = await _latency(contender, url, session, log, seconds)
     await wait_until(session, f"SELECT NOT ({contender.ready})", seconds=READY_SECONDS)
     above = await session.fetchval(DRAWN)
     await write_backlog(session, DRAINED)
@@ -146,15 +149,13 @@ async def _live(name: str, url: str, log: Path, options: argparse.Namespace) -> 
     return [(name, what, value) for what, value in [*rows, ("status, ms", status * 1000)]]
 
 
-async def _latency(
-    contender: Contender, url: str, session: asyncpg.Connection, log: Path, options: argparse.Namespace
-) -> Sample:
+async def _latency(contender: Contender, url: str, session: asyncpg.Connection, log: Path, seconds: float) -> Sample:
     async with contender.serving(url, session, log) as pid:
-        ((_, sample),) = await measure_one(contender, url, session, pid, [RATE], options.seconds)
+        ((_, sample),) = await measure_one(contender, url, session, pid, [RATE], seconds)
     return sample
 
 
-async def _pages(url: str) -> Rows:
+async def _pages(aged: str, url: str) -> Rows:
     """A page of 1,000 events read from anywhere, through any filter; the median of a few, in milliseconds."""
     session = await asyncpg.connect(url)
     rows: Rows = []
@@ -166,12 +167,12 @@ async def _pages(url: str) -> Rows:
                 began = time.perf_counter()
                 await session.fetch(statement("read_events"), f"{xid}:{xid}:", None, 0, 0, statuses, jobs, 1000, None)
                 took.append((time.perf_counter() - began) * 1000)
-            rows.append(("aged", f"a page from {at}, {name}, ms", statistics.median(took)))
+            rows.append((aged, f"a page from {at}, {name}, ms", statistics.median(took)))
     await session.close()
     return rows
 
 
-async def _removed(url: str, log: Path, options: argparse.Namespace) -> Rows:
+async def _removed(name: str, url: str, log: Path, seconds: float) -> Rows:
     """The latency while old rows are removed at the daemon's pace, and what a removed event costs."""
     retention = Retention(events=30 * DAY_SECONDS)
     session, sweeping = await asyncpg.connect(url), await asyncpg.connect(url)
@@ -189,33 +190,32 @@ async def _removed(url: str, log: Path, options: argparse.Namespace) -> Rows:
     with suppress(asyncio.CancelledError):
         async with asyncio.TaskGroup() as tasks:
             sweeper = tasks.create_task(sweep_slowly())
-            sample = await _latency(runbell("warning"), url, session, log, options)
+            sample = await _latency(runbell("warning"), url, session, log, seconds)
             sweeper.cancel()
     removed = sum(count for _, count in took) or 1
-    seconds = sum(one for one, _ in took)
     sweeping.terminate()
     await session.close()
     return [
-        ("aged", "latency p50 beside retention, ms", sample.p50),
-        ("aged", "latency p99 beside retention, ms", sample.p99),
-        ("aged", "events removed", float(removed)),
-        ("aged", "removing an event, us", seconds * 1e6 / removed),
-        ("aged", "the longest statement of retention, ms", max(one for one, _ in took) * 1000),
+        (name, "latency p50 beside retention, ms", sample.p50),
+        (name, "latency p99 beside retention, ms", sample.p99),
+        (name, "events removed", float(removed)),
+        (name, "removing an event, us", sum(one for one, _ in took) * 1e6 / removed),
+        (name, "the longest statement of retention, ms", max(one for one, _ in took) * 1000),
     ]
 
 
-def _report(rows: Rows, options: argparse.Namespace) -> None:
-    names = list(dict.fromkeys(what for _, what, _ in rows))
+def _report(rows: Rows, out: Path | None) -> None:
+    names = list(dict.fromkeys(name for name, _, _ in rows))
     known = {(name, what): value for name, what, value in rows}
     cells = [
-        [what, *(f"{known[name, what]:,.2f}" if (name, what) in known else "" for name in ("fresh", "aged"))]
-        for what in names
+        [what, *(f"{known[name, what]:,.2f}" if (name, what) in known else "" for name in names)]
+        for what in dict.fromkeys(what for _, what, _ in rows)
     ]
-    print_table(f"Tables of {options.events:,} events, and fresh ones", ["", "fresh", "aged"], cells)
+    print_table("A fresh database, and tables that hold so many events", ["", *names], cells)
     figures = Figures("aged")
     for name, what, value in rows:
-        figures.add(f"{options.events} events" if name == "aged" else "fresh", what, values=[value])
-    figures.write(options.out)
+        figures.add(what, name, values=[value])
+    figures.write(out)
 
 
 if __name__ == "__main__":

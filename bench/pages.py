@@ -13,6 +13,20 @@ PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"
 GOALS = re.compile(r"(<!-- goals -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MARK = re.compile(r"(<!-- figures: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+# The plots of old tables: what their lines show, by their names.
+AGED = (
+    ("old-throughput", "events a second", {"a backlog": "backlog, events/s"}),
+    (
+        "old-latency",
+        "ms",
+        {
+            "event to request, p50": "latency p50, ms",
+            "the same beside retention": "latency p50 beside retention, ms",
+            "a page of 1,000 events": "a page from the middle, no filter, ms",
+            "of one job in a hundred": "a page from the middle, one of 100 jobs, ms",
+        },
+    ),
+)
 
 
 def write_page(values: Values) -> None:
@@ -47,6 +61,22 @@ def draw_plots(values: Values) -> None:
     names = sorted({str(name) for _, name, _, _ in latency})
     lines = {name: [(x, y) for x, one, _, y in latency if one == name] for name in names}
     write_plot(PLOTS / "latency.svg", "Event committed to request committed", "events a second", "p50, ms", lines)
+    _draw_aged(values)
+
+
+def _draw_aged(values: Values) -> None:
+    """Against the size of the tables, where they are old."""
+    for slug, y_name, figures in AGED:
+        lines = {name: _by_size(values, figure) for name, figure in figures.items()}
+        write_plot(PLOTS / f"{slug}.svg", "Old tables", "events in the tables", y_name, lines)
+
+
+def _by_size(values: Values, figure: str) -> list[tuple[float, float]]:
+    start, end = f"aged, {figure}, ", " events"
+    found = {case[len(start) : -len(end)]: taken for case, taken in values.items() if case.startswith(start)}
+    return [
+        (float(size.replace(",", "")), statistics.median(taken)) for size, taken in found.items() if size[:1].isdigit()
+    ]
 
 
 def points(values: Values, pattern: str) -> list[tuple[float, object, str, float]]:
