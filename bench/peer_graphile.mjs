@@ -11,8 +11,8 @@ const INSERT = `
 INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name)
 VALUES ('graphile', $1, 0, 'sql', 'follow_up')`;
 
-// What node-postgres reads a Unix socket from differs from what libpq does.
-const url = new URL(process.argv[2]);
+// What node-postgres reads a Unix socket from differs from what libpq does, and no URL has a user without a host.
+const url = new URL(process.argv[2].replace("@/", "@localhost/"));
 const config = {
   host: url.searchParams.get("host") ?? url.hostname,
   port: Number(url.searchParams.get("port") ?? url.port ?? 5432),
