@@ -47,6 +47,27 @@ def test_check_says_what_each_sensor_watches(module):
     assert "3 sensors in sensors, no mistakes" in done.stdout
 
 
+UNPRINTABLE = r"""
+import runbell
+
+@runbell.run_failure_sensor(description="half a \ud800")
+def given(context): ...
+
+@runbell.run_failure_sensor
+def documented(context):
+    "Half a \ud800."
+"""
+
+
+def test_check_shows_a_description_that_no_terminal_can_be_sent(tmp_path):
+    (tmp_path / "sensors.py").write_text(UNPRINTABLE, encoding="utf-8")
+    done = runbell("check", cwd=tmp_path)
+
+    assert (done.code, done.stderr) == (0, "")
+    assert "  half a \\ud800\n" in done.stdout
+    assert "  Half a \\ud800.\n" in done.stdout
+
+
 def test_check_lists_as_json(module):
     done = runbell("check", "--json", cwd=module, RUNBELL_CODE_LOCATION="here", RUNBELL_DEFAULT_STATUS="STOPPED")
     clean_up, narrow, watch = json.loads(done.stdout)

@@ -11,6 +11,7 @@ from runbell.core.narrowing import Narrowing
 from runbell.core.resource_kinds import is_enterable
 from runbell.core.sensors import Sensor
 from runbell.core.statuses import DagsterRunStatus
+from runbell.core.text import storable
 from runbell.ops.both_daemons import compared, native_notes, read_both
 from runbell.ops.failures import explained
 from runbell.ops.loading import load_sensors
@@ -121,7 +122,8 @@ def said(row: dict[str, Any], wanted: Filter) -> str:
     start = "running" if row["active"] else "stopped"
     calls = "one at a time" if row["max_concurrent"] == 1 else f"up to {row['max_concurrent']} at once"
     lines = [
-        ("", row["description"]),
+        # From a string or a docstring with anything in it, also what no terminal can be sent.
+        ("", storable(row["description"] or "")),
         ("watches", said_filter(wanted)),
         ("only", said_narrowing(wanted, only_final_failures=row["only_final_failures"])),
         ("requests", ", ".join(row["request_jobs"]) or "nothing"),
