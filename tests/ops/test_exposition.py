@@ -41,23 +41,5 @@ async def test_each_step_of_an_event_is_measured_in_the_process_that_takes_it(da
     assert found["runbell_queue_age_seconds"] > 0
 
 
-async def test_what_came_while_nobody_ran_is_measured_too(database_url, tmp_path):
-    with serving(tmp_path, database_url) as served:
-        served.until("daemon_started")
-        served.end()
-    session = await asyncpg.connect(database_url)
-    for number in range(3):
-        await record(session, f"r{number}")
-    await session.close()
-
-    with serving(tmp_path, database_url, RUNBELL_HTTP_PORT="0") as served:
-        port = served.until("daemon_started")["http_port"]
-        found = await until(
-            lambda: scraped(port), lambda samples: samples["runbell_request_latency_seconds_count"] == 3
-        )
-
-    assert found["runbell_seen_latency_seconds_count"] == 3
-
-
 async def scraped(port):
     return (await fetch(port, "/metrics")).samples

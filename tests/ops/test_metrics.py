@@ -155,6 +155,22 @@ def test_nothing_of_prometheus_or_the_server_is_loaded_until_it_is_needed():
     assert said.split() == []
 
 
+async def test_what_came_while_nobody_ran_is_measured_too(database_url, connection):
+    await deployed(database_url)
+    for number in range(3):
+        await record(connection, f"r{number}")
+    metrics = Metrics(["answer"])
+    daemon = Daemon(DaemonOptions(database_url=database_url, module="m", sensors=(answer,)), measures=metrics)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(daemon.run)
+        found = await until(
+            lambda: counted(metrics), lambda samples: samples["runbell_request_latency_seconds_count{}"] == 3
+        )
+        daemon.stop()
+
+    assert found["runbell_seen_latency_seconds_count{}"] == 3
+
+
 async def test_what_a_daemon_did_is_counted_and_how_things_stand_is_read(database_url, connection):
     metrics = Metrics(["answer", "broken"])
     reader = StandingReader(database_url, ["answer", "broken"])
@@ -248,6 +264,10 @@ def answer(context: RunStatusSensorContext) -> RunRequest | SkipReason:
 @run_status_sensor(run_status="SUCCESS")
 def broken(context: RunStatusSensorContext) -> None:
     raise RuntimeError("always")
+
+
+async def counted(metrics):
+    return samples(text_of(metrics))
 
 
 async def deployed(url):
