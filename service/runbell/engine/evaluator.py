@@ -85,8 +85,8 @@ class Evaluator:
     run_url: str | None = None
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(math.inf))
     _own_deadlines: dict[float, Deadlines] = field(default_factory=dict)
-    # None: nobody has begun since the others ran.
-    _turn_began: float | None = None
+    # Infinite: nobody has begun since the others ran.
+    _turn_ends: float = math.inf
     _on_the_loop: Answers = field(init=False)
     _in_a_thread: Answers = field(init=False)
 
@@ -102,7 +102,7 @@ class Evaluator:
             StoreUnavailableError: the database was lost before the function was called.
         """
         started = time.perf_counter()
-        self._turn(started)
+        self._begin_turn(started)
         conclusion = await self._conclude(sensor, sensor_name, evaluation)
         evaluation.duration_ms = (time.perf_counter() - started) * 1000
         evaluation.retry_in = self._retry_in(sensor, evaluation, conclusion, time.perf_counter() - started)
@@ -116,20 +116,20 @@ class Evaluator:
         had come with it waited for that commit.
         """
         now = time.perf_counter()
-        if now >= self._turn(now) + TURN_SECONDS:
+        self._begin_turn(now)
+        if now >= self._turn_ends:
             await anyio.lowlevel.checkpoint()
             # A hundred that go on here one after the other have a turn each: one event of each a turn took a fifth.
-            self._turn_began = None
+            self._end_turn()
 
-    def _turn(self, now: float) -> float:
-        """When this turn began. The loop ends it as soon as it comes to run others."""
-        if self._turn_began is None:
-            self._turn_began = now
+    def _begin_turn(self, now: float) -> None:
+        """A turn begins, unless one does already; the loop ends it as soon as it comes to run others."""
+        if self._turn_ends == math.inf:
+            self._turn_ends = now + TURN_SECONDS
             asyncio.get_running_loop().call_soon(self._end_turn)
-        return self._turn_began
 
     def _end_turn(self) -> None:
-        self._turn_began = None
+        self._turn_ends = math.inf
 
     async def _conclude(self, sensor: Sensor, sensor_name: str, evaluation: Evaluation) -> Conclusion:
         event = evaluation.event
