@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import structlog
 
+from runbell.engine.daemon import Daemon, DaemonOptions
 from support.answering import called, once, twice
 from support.daemons import evaluations, record, requested_keys, running, until
 from support.writers import answer_time, compare, writing
@@ -64,6 +65,35 @@ async def test_time_limits_of_the_database_are_not_ours(database_url: str, conne
             await until(lambda: connection.fetchval(asked), lambda count: count == 3, seconds=5)
             await writer.close()
     assert losses(logs) == []
+
+
+async def test_a_start_that_the_database_cancels_is_repeated(database_url: str, connection: Session) -> None:
+    async with running(database_url, once, twice):
+        pass
+    other = await asyncpg.connect(database_url)
+    deploys = f"FROM pg_stat_activity WHERE {OURS} AND wait_event_type = 'Lock' AND query LIKE '-- Makes the sensors%'"
+    with structlog.testing.capture_logs() as logs:
+        async with anyio.create_task_group() as tasks, other.transaction():
+            await other.execute("SELECT FROM runbell.sensors FOR UPDATE")
+            daemon = Daemon(DaemonOptions(database_url=database_url, module="a_module", sensors=(once, twice)))
+            tasks.start_soon(daemon.run)
+            await until(lambda: connection.fetchval(f"SELECT count(pg_cancel_backend(pid)) {deploys}"))
+            await until(lambda: waited(logs))
+            await until(lambda: connection.fetchval(f"SELECT count(*) {deploys}"))
+            await other.execute("ROLLBACK; BEGIN")
+            await until(lambda: is_ready(daemon))
+            daemon.stop()
+    await other.close()
+
+    assert losses(logs) == []
+
+
+async def waited(logs: list[dict[str, object]]) -> bool:
+    return any(entry["event"] == "database_awaited" for entry in logs)
+
+
+async def is_ready(daemon: Daemon) -> bool:
+    return daemon.ready
 
 
 async def test_i2_i3_canceled_reads_and_commits_are_repeated_without_calling_anybody_again(

@@ -24,30 +24,6 @@ async def session(database_url: str) -> AsyncIterator[RelayedConnection]:
     made.terminate()
 
 
-class Interrupted(KeptConnection):
-    """The first so many attempts to give it its settings take longer than the database allows."""
-
-    interruptions = 2
-
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
-        if self.interruptions:
-            self.interruptions -= 1
-            query = f"SELECT pg_sleep(5); {query}"
-        return await super().execute(query, *args, timeout=timeout)
-
-
-async def test_a_session_takes_its_settings_whatever_limit_the_database_has_until_then(database_url: str) -> None:
-    limited = {"statement_timeout": "20ms"}
-    session = await asyncpg.connect(database_url, connection_class=Interrupted, server_settings=limited)
-    taken = await session.takes(WANTED)
-    shown = await session.fetchval(SHOWN)
-    await session.close()
-
-    assert taken
-    assert session.interruptions == 0
-    assert shown == "3s runbell test"
-
-
 async def test_a_direct_session_takes_its_settings(database_url: str) -> None:
     session = await connect(database_url, role="test", lock_timeout="1s")
     shown = {

@@ -14,7 +14,7 @@ from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
 from runbell.core.drafts import MAX_CHAIN_DEPTH
-from runbell.core.errors import RunbellError, SchemaBehindError, StoreUnavailableError
+from runbell.core.errors import RunbellError, SchemaBehindError, StatementAbortedError, StoreUnavailableError
 from runbell.core.leases import Role
 from runbell.core.retention import Retention
 from runbell.core.sensors import DefaultSensorStatus, Sensor
@@ -173,7 +173,8 @@ class Daemon:
         """Run; started once the sensors are deployed, returns after draining.
 
         Raises:
-            StoreUnavailableError: the database cannot be reached at start. Later it is waited for.
+            StoreUnavailableError: the database cannot be reached at start. Later it is waited for; what it rolls back
+                for reasons of its own is repeated at start, too.
             RunbellError: what waiting cannot mend.
         """
         backoff = FIRST_BACKOFF_SECONDS
@@ -182,8 +183,7 @@ class Daemon:
             failure = await self._serve_one_term(task_status)
             if failure is None:
                 break
-            # A schema that was there is on its way back: the database is being restored.
-            if not (self._started and isinstance(failure, (StoreUnavailableError, SchemaBehindError))):
+            if not self._is_waited_for(failure):
                 raise failure
             self._say_lost(failure)
             backoff = FIRST_BACKOFF_SECONDS if self._was_ready else min(backoff * 2, LONGEST_BACKOFF_SECONDS)
@@ -194,6 +194,12 @@ class Daemon:
             log.info("worker_stopped", daemon_id=str(self.daemon_id))
         else:
             log.info("daemon_stopped", daemon_id=str(self.daemon_id))
+
+    def _is_waited_for(self, failure: RunbellError) -> bool:
+        if isinstance(failure, StatementAbortedError):
+            return True
+        # A schema that was there is on its way back: the database is being restored.
+        return self._started and isinstance(failure, (StoreUnavailableError, SchemaBehindError))
 
     async def _serve_one_term(self, task_status: TaskStatus[None]) -> RunbellError | None:
         """Serve until told to stop (None), or until something fails that can be said in a sentence."""

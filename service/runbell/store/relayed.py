@@ -33,8 +33,6 @@ SERVER_KEEPALIVE = {
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Until ours are there, time-outs that the operator gave to the database or the role count.
 PATIENTLY = "SET LOCAL statement_timeout = 0; "
-# A limit of 1 ms, on a busy machine, may end even that: it is said so many times.
-ATTEMPTS = 5
 
 
 def apply_settings(settings: Mapping[str, str], *, backend: int | None = None) -> str:
@@ -61,15 +59,10 @@ class KeptConnection(Driver):
                 if hasattr(socket, name):
                     wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
-    async def takes(self, settings: Mapping[str, str], attempts: int = ATTEMPTS) -> bool:
+    async def takes(self, settings: Mapping[str, str]) -> bool:
         """Give the session its settings; False: a pooler stands in between, and nothing was set."""
-        try:
-            # By the simple protocol: its answer is the command's tag, with the number of rows.
-            tag = await self.execute(apply_settings(settings, backend=self.get_server_pid()))
-        except asyncpg.QueryCanceledError:
-            if attempts == 1:
-                raise
-            return await self.takes(settings, attempts - 1)
+        # By the simple protocol: its answer is the command's tag, with the number of rows.
+        tag = await self.execute(apply_settings(settings, backend=self.get_server_pid()))
         return not tag.endswith(" 0")
 
 
