@@ -5,6 +5,7 @@ Our sessions set their own time-outs and isolation level; what they leave alone 
 
 import random
 import time
+from collections.abc import Awaitable, Callable
 
 import anyio
 import asyncpg
@@ -195,27 +196,34 @@ async def said(logs: list[dict[str, object]], what: str) -> bool:
     return any(what in str(entry.get("error")) for entry in logs)
 
 
-async def test_a_commit_does_not_read_all_sensors_however_few(database_url: str, connection: Session) -> None:
+async def commit(session: Session, number: int) -> None:
     asked = "SELECT count(*) FROM runbell.run_requests"
+    await record(session, f"r{number}")
+    await until(lambda: session.fetchval(asked), lambda count: count > number)
+
+
+async def look(session: Session, number: int) -> None:
+    beats = "SELECT coalesce(max(beat), 0) FROM runbell.daemons"
+    before = await session.fetchval(beats)
+    await session.execute("SELECT runbell.ring('runbell_leases')")
+    await until(lambda: session.fetchval(beats), lambda beat: beat > before)
+
+
+@pytest.mark.parametrize("act", [commit, look])
+async def test_what_is_done_again_and_again_does_not_read_all_sensors_however_few(
+    database_url: str, connection: Session, act: Callable[[Session, int], Awaitable[None]]
+) -> None:
     scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE relid = 'runbell.sensors'::regclass"
     # The counts of a session are there once it has ended.
     ended = f"SELECT count(*) = 0 FROM pg_stat_activity WHERE {OURS}"
-    async with running(database_url, once):
-        pass
-    await until(lambda: connection.fetchval(ended), bool)
-    await connection.execute("ANALYZE runbell.sensors")
-    counts = [await connection.fetchval(scans)]
-    async with running(database_url, once):
-        pass
-    await until(lambda: connection.fetchval(ended), bool)
-    counts.append(await connection.fetchval(scans))
+    counts = []
+    for times in (0, 0, 30):
+        async with running(database_url, once):
+            for number in range(times):
+                await act(connection, number)
+        await until(lambda: connection.fetchval(ended), bool)
+        counts.append(await connection.fetchval(scans))
+        await connection.execute("ANALYZE runbell.sensors")
 
-    async with running(database_url, once):
-        for number in range(30):
-            await record(connection, f"r{number}")
-            await until(lambda: connection.fetchval(asked), lambda count, number=number: count > number)
-
-    await until(lambda: connection.fetchval(ended), bool)
-    counts.append(await connection.fetchval(scans))
-    of_a_start, with_events = counts[1] - counts[0], counts[2] - counts[1]
-    assert with_events - of_a_start < 10
+    of_a_start, with_acts = counts[1] - counts[0], counts[2] - counts[1]
+    assert with_acts - of_a_start < 10

@@ -189,7 +189,7 @@ class Machine(RuleBasedStateMachine):
                 assert settlement.lease_epoch == epochs[settlement.sensor_name], "I6: an old epoch took effect"
         self._enter(planned, settled.sensors, settled.rows)
         if keep:
-            daemon.apply(planned, settled.addresses)
+            daemon.apply(planned, settled.sensors)
         return settled.sensors
 
     @rule(which=st.integers(0, 1))
@@ -202,7 +202,7 @@ class Machine(RuleBasedStateMachine):
             transaction = self.bench.unknown.transaction()
             self.run(transaction.start())
             settled = self.run(daemon.settle(planned, self.bench.unknown))
-            self.in_flight = (transaction, daemon, planned, settled.addresses, settled.rows)
+            self.in_flight = (transaction, daemon, planned, settled.sensors, settled.rows)
             daemon.forget()
 
     @rule(commits=st.booleans())

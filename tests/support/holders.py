@@ -1,6 +1,6 @@
 """Daemons reduced to what they say to the server: they hold leases, read, settle, and may be wrong about all of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -92,22 +92,20 @@ class Holder:
     async def settle(self, planned: Sequence[Settlement], session: Session | None = None) -> Settled:
         return await settle(session or self.session, planned)
 
-    def apply(self, planned: Sequence[Settlement], addresses: Mapping[str, str]) -> None:
+    def apply(self, planned: Sequence[Settlement], sensors: set[str]) -> None:
         """Remember what took effect; who was refused looks later."""
         for settlement in planned:
-            if settlement.sensor_name not in addresses:
-                self.progress[settlement.sensor_name].address = None
-            else:
+            if settlement.sensor_name in sensors:
                 self.sent.append(settlement)
-                self.progress[settlement.sensor_name].settled(settlement, addresses[settlement.sensor_name])
+                self.progress[settlement.sensor_name].settled(settlement)
                 done = {(settlement.sensor_name, e.event.event_id) for e in settlement.finished}
                 self._running -= done
                 self._running |= {(settlement.sensor_name, e.event.event_id) for e in settlement.overtaken}
 
     async def move_idle(self) -> None:
         moves = [move for progress in self.progress.values() if (move := progress.idle_move()) is not None]
-        for name, address in (await move_places(self.session, moves)).items():
-            self.progress[name].place, self.progress[name].address = self.progress[name].reached, address
+        for name in await move_places(self.session, moves):
+            self.progress[name].place = self.progress[name].reached
 
     async def release(self) -> None:
         """Give up what is quiet."""

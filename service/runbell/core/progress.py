@@ -62,7 +62,6 @@ class Settlement:
 
     Attributes:
         place, new_place: it takes effect only if the sensor's place still is `place`.
-        address: where the sensor's row was left by its last commit, if that is known.
         placed: finished evaluations that the place moves over.
         overtaken: unfinished ones that it moves over; each becomes a `running` row.
         rows: finished evaluations that have a row already.
@@ -72,7 +71,6 @@ class Settlement:
     lease_epoch: int
     place: Place
     new_place: Place
-    address: str | None = None
     placed: Sequence[Evaluation] = ()
     overtaken: Sequence[Evaluation] = ()
     rows: Sequence[Evaluation] = ()
@@ -115,7 +113,6 @@ class Progress:
         place: as it stands in the database.
         ahead: up to where a sensor that reads by itself has been handed events.
         head: the tail's place, for a sensor that has joined it.
-        address: where its row lies in the database, if that is known.
         pending, passed: how many evaluations the place has not passed yet, and how many it has.
         weight: bytes of an event, on average over the page that was handed last.
         crowd: those that it shares its process's memory with.
@@ -126,7 +123,6 @@ class Progress:
     place: Place
     ahead: Place
     head: Head | None = None
-    address: str | None = None
     pending: int = 0
     passed: int = 0
     weight: float = 0.0
@@ -175,7 +171,6 @@ class Progress:
             self.lease_epoch,
             self.place,
             self._place_after(cut),
-            self.address,
             placed=tuple(e for e in passed if e.conclusion is not None),
             overtaken=tuple(e for e in passed if e.conclusion is None),
             rows=rows,
@@ -197,9 +192,9 @@ class Progress:
             return None
         return Settlement(self.sensor_name, self.lease_epoch, self.place, self.reached)
 
-    def settled(self, done: Settlement, address: str | None = None) -> None:
-        """The settlement has been committed, and left the sensor's row at this address."""
-        self.place, self.address = done.new_place, address
+    def settled(self, done: Settlement) -> None:
+        """The settlement has been committed."""
+        self.place = done.new_place
         gone = set(map(id, done.rows))
         self._rows = [e for e in self._rows if id(e) not in gone]
         for evaluation in done.overtaken:

@@ -85,11 +85,11 @@ class Committer:
         """Write the places of sensors that have nothing pending but lag behind what was read."""
         async with self._one_at_a_time:
             moves = [move for held in self._term.held.values() if (move := held.progress.idle_move()) is not None]
-            moved = await move_places(self._session, moves) if moves else {}
+            moved = await move_places(self._session, moves) if moves else set()
             for move in moves:
                 progress = self._progress_of(move)
                 if progress is not None and move.sensor_name in moved:
-                    progress.place, progress.address = move.new_place, moved[move.sensor_name]
+                    progress.place = move.new_place
 
     def _plan(self) -> list[Settlement]:
         """Beside those who catch up, every other commit is for those that are up to date, if they have anything."""
@@ -153,18 +153,11 @@ class Committer:
         self._pause = FIRST_PAUSE_SECONDS
         self._settled.set()
         self._settled = anyio.Event()
-        if self._missed([s for s in settlements if s.sensor_name not in settled.sensors]):
+        missed = [s.sensor_name for s in settlements if s.sensor_name not in settled.sensors]
+        for name in missed:
+            self._doubt(name)
+        if missed:
             await anyio.sleep(LOCKED_SECONDS)
-
-    def _missed(self, settlements: Sequence[Settlement]) -> bool:
-        """Look for these by name next time. True if that was done already: somebody has locked or taken them."""
-        for settlement in settlements:
-            progress = self._progress_of(settlement)
-            if progress is not None:
-                progress.address = None
-            if settlement.address is None:
-                self._doubt(settlement.sensor_name)
-        return any(settlement.address is None for settlement in settlements)
 
     async def _isolate(self, settlements: Sequence[Settlement], error: StatementRefusedError) -> None:
         """Repeat in halves until the evaluation that the database refuses stands alone; that one has failed."""
@@ -194,7 +187,7 @@ class Committer:
     def _apply(self, settlement: Settlement, settled: Settled) -> None:
         progress = self._progress_of(settlement)
         if progress is not None:
-            progress.settled(settlement, settled.addresses[settlement.sensor_name])
+            progress.settled(settlement)
         committed: list[Evaluation] = []
         for evaluation in settlement.finished:
             key = (settlement.sensor_name, evaluation.event.event_id, evaluation.replay)

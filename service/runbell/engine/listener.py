@@ -13,6 +13,7 @@ import anyio
 
 from runbell.core.errors import StoreUnavailableError
 from runbell.engine.doorbell import Doorbell
+from runbell.engine.sessions import PLANS, SCANS
 from runbell.store.bell import keeps_backend, ring_events
 from runbell.store.connections import Pool, Session, connect
 from runbell.store.daemons import Identity, hold_session_lock
@@ -57,7 +58,8 @@ class Listener:
         self.direct = False
 
     async def __aenter__(self) -> Self:
-        self.session = await connect(self._url, role=f"listener {self._identity.session_suffix}")
+        role = f"listener {self._identity.session_suffix}"
+        self.session = await connect(self._url, role=role, plan_cache_mode=PLANS, enable_seqscan=SCANS)
         try:
             self.session.add_termination_listener(self._on_lost)
             await self._greet(self.session)

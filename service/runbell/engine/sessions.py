@@ -14,6 +14,10 @@ POOL_SIZE = 5
 # Planning a read for its own arguments takes 0.7 ms each time, longer than reading, and gives the same plan:
 # tests/store/test_plans.py looks at both.
 PLANS = "force_generic_plan"
+# `sensors`, analyzed while it was small, was read from end to end by each commit until it was analyzed again, with all
+# the versions of its rows that an open transaction keeps (23 ms after two minutes). Not for the pool: an orchestrator's
+# tables are read there, and as the planner thinks best.
+SCANS = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,7 @@ class Sessions:
         role = f"daemon {suffix}"
         pool = await connect_pool(url, role=role, size=POOL_SIZE, greet=greet, plan_cache_mode=PLANS)
         stack.callback(pool.terminate)
-        # `sensors`, analyzed while it was small, was read from end to end by each commit until it was analyzed again,
-        # with all the versions of its rows that an open transaction keeps (23 ms after two minutes). Not in the pool:
-        # an orchestrator's tables are read there, and as the planner thinks best.
-        settling = await connect(url, role=role, plan_cache_mode=PLANS, enable_seqscan="off")
+        settling = await connect(url, role=role, plan_cache_mode=PLANS, enable_seqscan=SCANS)
         stack.callback(settling.terminate)
         await greet(settling)
         with translated():

@@ -156,11 +156,11 @@ async def change_sensor_states(session: Session, names: Iterable[str], state: st
     return [ChangedState(*row.values()) for row in rows]
 
 
-async def move_places(session: Session, moves: Sequence[Settlement]) -> dict[str, str]:
-    """Write places of sensors that had nothing to evaluate; of those that were moved, where their rows lie by now."""
+async def move_places(session: Session, moves: Sequence[Settlement]) -> set[str]:
+    """Write places of sensors that had nothing to evaluate; the names of those that were moved."""
     with translated():
         rows = await session.fetch(statement("move_places"), *fence_columns(moves))
-    return {row["sensor_name"]: row["address"] for row in rows}
+    return {row["sensor_name"] for row in rows}
 
 
 def fence_columns(settlements: Sequence[Settlement]) -> tuple[list[Any], ...]:

@@ -1,6 +1,6 @@
 """Settles finished evaluations of many sensors in one statement."""
 
-from collections.abc import Iterable, KeysView, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,18 +26,13 @@ class Settled:
     """What took effect. A sensor that is not among `sensors` was locked by somebody, or is no longer held.
 
     Attributes:
-        addresses: where the rows of these sensors lie by now.
         rows: the evaluations of `Settlement.rows` that were still as they were called.
         requests: request ids by (sensor, event, replay); what a run key had requested before is not among them.
     """
 
-    addresses: dict[str, str] = field(default_factory=dict)
+    sensors: set[str] = field(default_factory=set)
     rows: set[EvaluationKey] = field(default_factory=set)
     requests: dict[EvaluationKey, list[int]] = field(default_factory=dict)
-
-    @property
-    def sensors(self) -> KeysView[str]:
-        return self.addresses.keys()
 
 
 async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled:
@@ -51,7 +46,6 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
     columns = [
         *fence_columns(ordered),
         *_transposed(map(_tick, ordered), 8),
-        [settlement.address for settlement in ordered],
         *_kept(ordered),
         *_finished_rows(ordered),
         *_requests(ordered),
@@ -59,9 +53,9 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
     with translated():
         found = await session.fetch(statement("settle"), *map(_unless_empty, columns))
     settled = Settled()
-    for kind, sensor_name, event_id, replay, request_id, address in found:
+    for kind, sensor_name, event_id, replay, request_id in found:
         if kind == "sensor":
-            settled.addresses[sensor_name] = address
+            settled.sensors.add(sensor_name)
         elif kind == "row":
             settled.rows.add((sensor_name, event_id, replay))
         elif kind == "request":

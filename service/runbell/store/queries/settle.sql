@@ -2,51 +2,49 @@
 -- Takes effect for a sensor only if its epoch and its whole place still are what the evaluations started from. The lock
 -- is part of the fence: one that only reads lets a stale settlement commit beside a take-over. A row that somebody else
 -- has locked is skipped and stays for the next commit, so that it cannot hold up the others.
--- A sensor's row is looked for where its last commit left it: beside a transaction that stays open every version of it is
--- kept, and the index would lead to each of them (5 ms after 60,000 commits, in place of 0.4). All else follows from the
--- rows that have moved, so an address that is out of date changes nothing.
+-- A sensor's row is looked for from the end of the index, where its newest version is: beside a transaction that stays open
+-- every version is kept (5 ms after 60,000 commits, in place of 0.4). All else follows from the rows that have moved.
 -- sensors:     $1 name text[], $2 lease_epoch bigint[], $3 position text[], $4 upper text[], $5 last_xid bigint[],
 --              $6 last_event_id bigint[], the new place: $7 text[], $8 text[], $9 bigint[], $10 bigint[]
 --              its tick: $11 first_event_id bigint[], $12 last_event_id bigint[], $13 requested integer[],
 --              $14 acted integer[], $15 skipped integer[], $16 failed integer[], $17 details text[], $18 outcome text[]
---              $19 address text[], the ctid of its row as far as is known
--- new rows in evaluations: $20 sensor text[], $21 event_id bigint[], $22 state text[], $23 attempts integer[],
---              $24 due_in float8[], $25 error text[]
--- rows that have finished: $26 sensor text[], $27 event_id bigint[], $28 replay bigint[], $29 attempts integer[]
---              (before the call), $30 state text[] (done, retry, dead), $31 due_in float8[], $32 error text[]
--- requests:    $33 sensor text[], $34 event_id bigint[], $35 replay bigint[], $36 row boolean[] (of a row above),
---              $37 ordinal integer[], $38 target text[], $39 job_name text[], $40 code_location text[],
---              $41 run_key text[], $42 partition_key text[], $43 asset_selection text[], $44 run_config text[],
---              $45 tags text[], $46 key_policy text[] (null: forever),
---              $47 key_seconds float8[]
--- → kind (sensor, row, request), sensor_name, event_id, replay, request_id, address (of a sensor's row by now)
+-- new rows in evaluations: $19 sensor text[], $20 event_id bigint[], $21 state text[], $22 attempts integer[],
+--              $23 due_in float8[], $24 error text[]
+-- rows that have finished: $25 sensor text[], $26 event_id bigint[], $27 replay bigint[], $28 attempts integer[]
+--              (before the call), $29 state text[] (done, retry, dead), $30 due_in float8[], $31 error text[]
+-- requests:    $32 sensor text[], $33 event_id bigint[], $34 replay bigint[], $35 row boolean[] (of a row above),
+--              $36 ordinal integer[], $37 target text[], $38 job_name text[], $39 code_location text[],
+--              $40 run_key text[], $41 partition_key text[], $42 asset_selection text[], $43 run_config text[],
+--              $44 tags text[], $45 key_policy text[] (null: forever),
+--              $46 key_seconds float8[]
+-- → kind (sensor, row, request), sensor_name, event_id, replay, request_id
 WITH proposed AS MATERIALIZED (
     SELECT *
     FROM unnest(
         $1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
         $7::text[], $8::text[], $9::bigint[], $10::bigint[],
         $11::bigint[], $12::bigint[], $13::integer[], $14::integer[], $15::integer[], $16::integer[], $17::text[],
-        $18::text[], $19::text[]
+        $18::text[]
     ) AS t (
         sensor_name, lease_epoch, position, upper, last_xid, last_event_id,
         new_position, new_upper, new_last_xid, new_last_event_id,
-        first_event_id, last_settled_id, requested, acted, skipped, failed, details, outcome, address
+        first_event_id, last_settled_id, requested, acted, skipped, failed, details, outcome
     )
 ),
 locked AS MATERIALIZED (
-    SELECT s.ctid AS found_at, p.*
+    SELECT s.ctid AS found_at, (s.ctid::text::point)[0]::bigint AS page, p.*
     FROM proposed AS p
     -- In the order of the names. Not a join, which would read the whole table for its hash.
     CROSS JOIN LATERAL (
         SELECT n.ctid
         FROM runbell.sensors AS n
-        WHERE n.ctid = CASE
-                WHEN p.address IS NULL
-                    THEN (SELECT m.ctid FROM runbell.sensors AS m WHERE m.sensor_name = p.sensor_name)
-                ELSE p.address::tid
-            END
-            -- Another sensor's row may lie there by now.
-            AND n.sensor_name = p.sensor_name
+        WHERE n.ctid = (
+                SELECT m.ctid
+                FROM runbell.sensors AS m
+                WHERE m.sensor_name = p.sensor_name
+                ORDER BY m.generation DESC
+                LIMIT 1
+            )
             AND n.lease_epoch = p.lease_epoch
             AND n.position::text = p.position
             AND n.upper::text IS NOT DISTINCT FROM p.upper
@@ -64,14 +62,14 @@ held AS (
         last_event_id = p.new_last_event_id,
         last_outcome = p.outcome,
         last_evaluated_at = clock_timestamp(),
-        -- The page of the version before. In another page this one gets an entry in the index, where it is compared with
-        -- those of its key: with none from other pages then (migrations, sensors_pkey).
-        generation = (p.found_at::text::point)[0]::bigint
+        -- In another page than before it gets an entry in the index, where it is compared with those of its key: with
+        -- none from other pages then (migrations, sensors_pkey).
+        generation = s.generation + (s.page <> p.page)::integer,
+        page = p.page
     FROM locked AS p
     WHERE s.ctid = p.found_at
     RETURNING
-        s.sensor_name, s.ctid::text AS address,
-        p.first_event_id, p.last_settled_id, p.requested, p.acted, p.skipped, p.failed, p.details
+        s.sensor_name, p.first_event_id, p.last_settled_id, p.requested, p.acted, p.skipped, p.failed, p.details
 ),
 -- The function is called only where there are rows: both conditions are known before the first row is looked for.
 held_rows AS MATERIALIZED (
@@ -79,10 +77,10 @@ held_rows AS MATERIALIZED (
     FROM (SELECT array_agg(h.sensor_name) AS sensor_names FROM held AS h) AS n
     CROSS JOIN LATERAL runbell.settle_evaluations(
         n.sensor_names,
-        $20::text[], $21::bigint[], $22::text[], $23::integer[], $24::float8[], $25::text[],
-        $26::text[], $27::bigint[], $28::bigint[], $29::integer[], $30::text[], $31::float8[], $32::text[]
+        $19::text[], $20::bigint[], $21::text[], $22::integer[], $23::float8[], $24::text[],
+        $25::text[], $26::bigint[], $27::bigint[], $28::integer[], $29::text[], $30::float8[], $31::text[]
     ) AS r
-    WHERE cardinality($20::text[]) > 0 OR cardinality($26::text[]) > 0
+    WHERE cardinality($19::text[]) > 0 OR cardinality($25::text[]) > 0
 ),
 ticked AS (
     INSERT INTO runbell.ticks (
@@ -97,9 +95,9 @@ ticked AS (
 wanted AS MATERIALIZED (
     SELECT nextval('runbell.run_requests_request_id_seq') AS request_id, t.*
     FROM unnest(
-        $33::text[], $34::bigint[], $35::bigint[], $36::boolean[], $37::integer[], $38::text[], $39::text[],
-        $40::text[], $41::text[], $42::text[], $43::text[], $44::text[], $45::text[],
-        $46::text[], $47::float8[]
+        $32::text[], $33::bigint[], $34::bigint[], $35::boolean[], $36::integer[], $37::text[], $38::text[],
+        $39::text[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[],
+        $45::text[], $46::float8[]
     ) WITH ORDINALITY AS t (
         sensor_name, event_id, replay, of_row, ordinal, target, job_name,
         code_location, run_key, partition_key, asset_selection, run_config, tags,
@@ -158,15 +156,14 @@ rung AS MATERIALIZED (
     SELECT runbell.ring('runbell_requests') AS rung WHERE EXISTS (SELECT FROM made)
 )
 SELECT
-    'sensor' AS kind, h.sensor_name, NULL::bigint AS event_id, NULL::bigint AS replay, NULL::bigint AS request_id,
-    h.address
+    'sensor' AS kind, h.sensor_name, NULL::bigint AS event_id, NULL::bigint AS replay, NULL::bigint AS request_id
 FROM held AS h
 UNION ALL
-SELECT 'row', r.sensor_name, r.event_id, r.replay, NULL, NULL
+SELECT 'row', r.sensor_name, r.event_id, r.replay, NULL
 FROM held_rows AS r
 UNION ALL
-SELECT 'request', m.sensor_name, m.event_id, m.replay, m.request_id, NULL
+SELECT 'request', m.sensor_name, m.event_id, m.replay, m.request_id
 FROM made AS m
 UNION ALL
-SELECT 'rung', NULL, NULL, NULL, NULL, NULL
+SELECT 'rung', NULL, NULL, NULL, NULL
 FROM rung
