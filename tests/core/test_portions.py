@@ -13,6 +13,8 @@ from runbell.core.portions import (
     MOST_HANDED,
     MOST_PENDING,
     MOST_PENDING_OF_ONE,
+    MOST_RETRIED_BYTES,
+    MOST_RETRIED_OF_ONE,
     TELLING,
     first_portion,
     held_up_by,
@@ -20,6 +22,7 @@ from runbell.core.portions import (
     most_events,
     most_handed,
     most_pending,
+    most_retried,
     next_portion,
     patience,
 )
@@ -124,3 +127,11 @@ def test_who_was_handed_little_goes_ahead_of_who_was_handed_much(counts):
 @given(some.integers(1, 1_000), some.integers(0, 1_000_000))
 def test_those_who_were_handed_alike_stay_together(members, count):
     assert lighter([count] * members) == []
+
+
+@given(some.floats(0, 1e12), some.floats(0, 1e9))
+def test_a_sensor_has_at_least_one_retry_in_hand_and_no_more_bytes_than_a_page(of_all, weight):
+    most = most_retried(of_all, weight)
+
+    assert 1 <= most <= MOST_RETRIED_OF_ONE
+    assert most == 1 or (most * weight <= MOST_BYTES and of_all < MOST_RETRIED_BYTES)

@@ -17,6 +17,7 @@ from runbell import (
     SensorResult,
     run_status_sensor,
 )
+from runbell.core import portions
 from runbell.engine import retries
 from runbell.store.connections import Pool
 from runbell.store.evaluations import WaitingEvaluation, read_events_by_id
@@ -201,12 +202,15 @@ async def test_i3_attempts_go_on_counting_after_a_restart(database_url: str, con
     assert (row["attempts"], calls) == (3, 3)
 
 
-async def make_due(session: Session, sensor_name: str, count: int, *, replay: int = 0) -> None:
-    """Retries of a sensor whose time came an hour ago."""
+async def make_due(session: Session, sensor_name: str, count: int, *, replay: int = 0, size: int = 0) -> None:
+    """Retries of a sensor whose time came an hour ago, of events of so many bytes."""
     await session.execute(
         """
         WITH recorded AS (
-            SELECT runbell.record_run_status('r' || n, 'job', 'SUCCESS') AS event_id FROM generate_series(1, $2) AS n
+            SELECT runbell.record_run_status(
+                $1 || n, 'job', 'SUCCESS', run_config => jsonb_build_object('more', repeat('x', $4::integer))
+            ) AS event_id
+            FROM generate_series(1, $2) AS n
         )
         INSERT INTO runbell.evaluations (sensor_name, event_id, replay, state, attempts, due_at)
         SELECT $1, event_id, $3, 'retry', 1, clock_timestamp() - interval '1 hour' FROM recorded
@@ -214,26 +218,34 @@ async def make_due(session: Session, sensor_name: str, count: int, *, replay: in
         sensor_name,
         count,
         replay,
+        size,
     )
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The evaluations whose events were read for another call."""
+    ids_read: list[int] = []
+
+    async def counted(pool: Pool, ids: Sequence[int]) -> list[WaitingEvaluation]:
+        ids_read.extend(ids)
+        return await read_events_by_id(pool, ids)
+
+    monkeypatch.setattr(retries, "read_events_by_id", counted)
+    return ids_read
+
+
+def swamped(name: str) -> Sensor:
+    return run_status_sensor("SUCCESS", name=name, max_per_minute=1)(lambda: None)
 
 
 # Many of one sensor, and of many sensors together.
 @pytest.mark.parametrize("counts", [[2500], [6, 6, 6]])
 async def test_i4_sensors_with_more_due_than_they_can_call_hold_up_no_retry_of_another(
-    database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch, counts: list[int]
+    database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch, handed: list[int], counts: list[int]
 ) -> None:
-    handed: list[int] = []
-
-    async def counted(pool: Pool, ids: Sequence[int]) -> list[WaitingEvaluation]:
-        handed.extend(ids)
-        return await read_events_by_id(pool, ids)
-
-    monkeypatch.setattr(retries, "read_events_by_id", counted)
     if len(counts) > 1:
         monkeypatch.setattr(retries, "MOST_AT_ONCE", 10)
-
-    def swamped(name: str) -> Sensor:
-        return run_status_sensor("SUCCESS", name=name, max_per_minute=1)(lambda: None)
 
     @run_status_sensor(run_status="FAILURE", name="quick", request_job="j")
     async def quick(context: RunStatusSensorContext) -> RunRequest:
@@ -254,12 +266,49 @@ async def test_i4_sensors_with_more_due_than_they_can_call_hold_up_no_retry_of_a
     assert len(handed) <= 1501
 
 
-async def test_all_that_is_due_is_called_however_much_it_is(database_url: str, connection: Session) -> None:
+@pytest.fixture
+def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten events of 4,000 bytes are as much as there may be of all sensors, and seven of one."""
+    monkeypatch.setattr(portions, "MOST_BYTES", 28_500)
+    monkeypatch.setattr(portions, "MOST_RETRIED_BYTES", 40_000)
+    monkeypatch.setattr(retries, "FIRST_EVENTS", 4)
+
+
+# What was read before it was known how much it weighs, and one page, come on top.
+@pytest.mark.parametrize(("sensors", "most"), [(1, 7 + 7), (20, 10 + 7 + 20)])
+async def test_of_large_events_few_are_read_at_once_however_many_are_due(
+    database_url: str, connection: Session, handed: list[int], bounded: None, sensors: int, most: int
+) -> None:
+    @run_status_sensor(run_status="FAILURE", name="quick", request_job="j")
+    async def quick(context: RunStatusSensorContext) -> RunRequest:
+        if context.idempotency_key not in called:
+            called.add(context.idempotency_key)
+            raise Retry(after=0.1)
+        return RunRequest(run_key="done")
+
+    called: set[str] = set()
+    many = [swamped(f"swamped_{number}") for number in range(sensors)]
+    for sensor in many:
+        await make_due(connection, sensor.name, 200 // sensors, size=2_900)
+    async with running(database_url, *many, quick):
+        await record(connection, "r1", "FAILURE")
+        await until(lambda: requested_keys(connection), ["done"].__eq__, seconds=10)
+
+    # Each of the many calls one and settles it, and the quick one had to be read again.
+    print(f"\n{len(handed) - sensors - 1} of 200 in hand")
+    assert 0 < len(handed) - sensors - 1 <= most
+
+
+@pytest.mark.parametrize("size", [0, 2_900])
+async def test_all_that_is_due_is_called_however_much_it_is(
+    database_url: str, connection: Session, bounded: None, size: int
+) -> None:
     @run_status_sensor(run_status="SUCCESS", name="swamped")
     async def swamped() -> None:
         """Has much to do."""
 
-    await make_due(connection, "swamped", 2500)
+    count = 2500 if size == 0 else 100
+    await make_due(connection, "swamped", count, size=size)
     async with running(database_url, swamped):
         await until(lambda: connection.fetchval("SELECT count(*) FROM runbell.evaluations"), (0).__eq__)
 

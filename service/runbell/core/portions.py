@@ -15,6 +15,10 @@ MOST_HANDED = 20_000
 MOST_PENDING_OF_ONE = 2_000
 MOST_PENDING = 200_000
 LEAST_PENDING_OF_ONE = 20
+# Retries of one sensor that a process has in memory, and bytes of all that it has: their events are read again for each
+# sensor. Of those of 1 MB a thousand were read in one piece.
+MOST_RETRIED_OF_ONE = 500
+MOST_RETRIED_BYTES = 64_000_000
 # Whoever catches up takes small steps while events come for those that are up to date, until so long after one:
 # each of these waits for a page to be handed out and for a commit to end, 10 and 20 ms when they are whole.
 GENTLE_SECONDS = 1.0
@@ -87,6 +91,18 @@ def most_pending(of_all: int, weight: float = 0.0) -> int:
         (2000, 20, 32)
     """
     return min(MOST_PENDING_OF_ONE if of_all < MOST_PENDING else LEAST_PENDING_OF_ONE, 2 * most_events(weight))
+
+
+def most_retried(bytes_of_all: float, weight: float) -> int:
+    """Retries that one sensor has in hand, of events of so many bytes, while those of all together have `bytes_of_all`.
+
+    Never none: those that are stuck must not keep the others from trying again.
+
+    Example:
+        >>> most_retried(0, 1_000), most_retried(0, 1_000_000), most_retried(70_000_000, 1_000)
+        (500, 16, 1)
+    """
+    return min(MOST_RETRIED_OF_ONE, most_events(weight)) if bytes_of_all < MOST_RETRIED_BYTES else 1
 
 
 def is_gentle(now: float, live_at: float) -> bool:

@@ -2,11 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 import anyio
 import structlog
 
+from runbell.core.events import RunEvent
+from runbell.core.portions import FIRST_EVENTS, most_events, most_retried
 from runbell.core.progress import Evaluation
 from runbell.engine.doorbell import Doorbell
 from runbell.engine.term import Held, Term
@@ -15,12 +18,12 @@ from runbell.store.evaluations import DueEvaluation, find_due_evaluations, read_
 
 log = structlog.get_logger()
 MOST_AT_ONCE = 1000
-# A sensor that has been handed so many is asked for no more until it has settled half: the others get their turn, and
-# memory is bounded, whatever is due for one that is slow or may begin only so many a minute.
-MOST_HANDED = 500
 AGAIN_SECONDS = 0.2
 # More than a holder can have left behind: what is pending in memory is bounded.
 MOST_LEFT = 100_000
+
+
+Key = tuple[int, int]
 
 
 class Retries:
@@ -31,20 +34,25 @@ class Retries:
         self._term = term
         self._look = Doorbell()
         self._next_at = math.inf
-        # By sensor. A row that this process still runs must not be called a second time beside it.
-        self._running: dict[str, set[tuple[int, int]]] = {}
-        self._saturated: set[str] = set()
+        # By sensor, with what each event weighs. A row that this process still runs must not be called a second time
+        # beside it.
+        self._running: dict[str, dict[Key, int]] = {}
+        # Who has enough in hand, and with how many left is asked for again: the others get their turn, and memory is
+        # bounded, whatever is due for one that is slow or may begin only so many a minute.
+        self._saturated: dict[str, int] = {}
+        # Bytes of an event, on average over those that were read last.
+        self._weight = 0.0
 
     async def adopt(self, held: Iterable[Held]) -> None:
         """Leases were taken: call what the last holders left running, and then all that is due.
 
         Before anything new is handed to these sensors, or their own running rows would be taken for left ones.
         """
-        names = {one.sensor_name for one in held if not one.shadowed}
-        self._running = {name: keys for name, keys in self._running.items() if name not in names}
-        self._saturated -= names
-        if names:
-            await self._hand(await find_due_evaluations(self._pool, names, running=True, count=MOST_LEFT))
+        members = {one.sensor_name: one for one in held if not one.shadowed}
+        self._forget(members)
+        if members:
+            left = await find_due_evaluations(self._pool, members, running=True, count=MOST_LEFT)
+            await self._hand_portions(left, members, every=True)
             self.look()
 
     def look(self) -> None:
@@ -54,10 +62,9 @@ class Retries:
 
     def scheduled(self, sensor_name: str, evaluation: Evaluation) -> None:
         """An evaluation has been settled; if it failed, it may be due again some day."""
-        running = self._running.get(sensor_name, set())
-        running.discard((evaluation.event.event_id, evaluation.replay))
-        if sensor_name in self._saturated and len(running) <= MOST_HANDED // 2:
-            self._saturated.discard(sensor_name)
+        self._running.get(sensor_name, {}).pop((evaluation.event.event_id, evaluation.replay), None)
+        if sensor_name in self._saturated and self._in_hand(sensor_name) <= self._saturated[sensor_name]:
+            del self._saturated[sensor_name]
             self.look()
         if evaluation.retry_in is not None:
             self._next_at = min(self._next_at, anyio.current_time() + evaluation.retry_in)
@@ -74,11 +81,11 @@ class Retries:
 
     async def _call_due(self) -> None:
         self._next_at = math.inf
-        held = self._term.held
-        names = [name for name in held if name not in self._saturated and not held[name].shadowed]
+        self._forget(self._running.keys() - self._term.held.keys())
+        held = {name: one for name, one in self._term.held.items() if name not in self._saturated and not one.shadowed}
         # Those that are running come first: without them there is room for what is not.
-        count = MOST_AT_ONCE + sum(len(self._running.get(name, ())) for name in names)
-        due = await find_due_evaluations(self._pool, names, running=False, count=count)
+        count = MOST_AT_ONCE + sum(len(self._running.get(name, ())) for name in held)
+        due = await find_due_evaluations(self._pool, held, running=False, count=count)
         now = anyio.current_time()
         later = [row.due_in for row in due if row.due_in > 0]
         self._next_at = min([self._next_at, *(now + seconds for seconds in later)])
@@ -86,27 +93,68 @@ class Retries:
             # More are waiting behind these, and are found when these have been settled.
             self._next_at = min(self._next_at, now + AGAIN_SECONDS)
         ripe = [row for row in due if row.due_in <= 0 and _key(row) not in self._running.get(row.sensor_name, ())]
-        if ripe:
-            await self._hand(ripe)
+        await self._hand_portions(ripe, held, every=False)
 
-    async def _hand(self, ripe: Sequence[DueEvaluation]) -> None:
-        for row in ripe:
-            running = self._running.setdefault(row.sensor_name, set())
-            running.add(_key(row))
-            if len(running) >= MOST_HANDED:
-                self._saturated.add(row.sensor_name)
-        for waiting in await read_events_by_id(self._pool, [row.evaluation_id for row in ripe]):
-            held = self._term.held.get(waiting.sensor_name)
-            if held is None:
+    async def _hand_portions(self, rows: Sequence[DueEvaluation], held: Mapping[str, Held], *, every: bool) -> None:
+        """Hand these over, as many at once as their events allow.
+
+        Args:
+            held: who they were looked for. Whoever has lost the lease meanwhile, and perhaps has it again, finds them
+                anew.
+            every: also those of sensors that have enough in hand; what the last holder left running is found only now.
+        """
+        # One object for all sensors that failed with an event, as when it was read for the first time.
+        events: dict[int, RunEvent] = {}
+        portion = min(FIRST_EVENTS, most_events(self._weight))
+        while rows:
+            ours = [row for row in rows if self._term.held.get(row.sensor_name) is held.get(row.sensor_name)]
+            rows = ours if every else self._with_room(ours)
+            await self._hand(rows[:portion], held, events)
+            rows, portion = rows[portion:], min(portion * 2, most_events(self._weight))
+
+    def _with_room(self, rows: Iterable[DueEvaluation]) -> list[DueEvaluation]:
+        """Those that their sensors have room for; the others are found again when there is."""
+        most = most_retried(sum(chain.from_iterable(map(dict.values, self._running.values()))), self._weight)
+        fitting: list[DueEvaluation] = []
+        counts: dict[str, int] = {}
+        for row in rows:
+            name = row.sensor_name
+            counts[name] = counts.get(name, self._in_hand(name)) + 1
+            if counts[name] <= most:
+                fitting.append(row)
+            else:
+                self._saturated[name] = most // 2
+        return fitting
+
+    async def _hand(self, rows: Sequence[DueEvaluation], held: Mapping[str, Held], events: dict[int, RunEvent]) -> None:
+        for row in rows:
+            # Without weight until it is known, and for ever where the event is gone.
+            self._running.setdefault(row.sensor_name, {})[_key(row)] = 0
+        found = await read_events_by_id(self._pool, [row.evaluation_id for row in rows]) if rows else []
+        for waiting in found:
+            one = held[waiting.sensor_name]
+            if self._term.held.get(waiting.sensor_name) is not one:
                 continue
             if waiting.event is None:
                 log.error("event_missing", sensor=waiting.sensor_name, replay=waiting.replay)
                 continue
-            evaluation = Evaluation(waiting.event, waiting.replay, waiting.attempts, recorded=True)
+            event = events.setdefault(waiting.event.event_id, waiting.event)
+            self._running[waiting.sensor_name][event.event_id, waiting.replay] = event.weight
+            evaluation = Evaluation(event, waiting.replay, waiting.attempts, recorded=True)
             if waiting.attempts:
                 evaluation.first_called_at = time.monotonic() - waiting.age
-            held.lane.add([evaluation])
+            one.lane.add([evaluation])
+        weights = [waiting.event.weight for waiting in found if waiting.event is not None]
+        self._weight = sum(weights) / len(weights) if weights else self._weight
+
+    def _in_hand(self, sensor_name: str) -> int:
+        return sum(map(bool, self._running.get(sensor_name, {}).values()))
+
+    def _forget(self, sensor_names: Collection[str]) -> None:
+        for name in list(sensor_names):
+            self._running.pop(name, None)
+            self._saturated.pop(name, None)
 
 
-def _key(row: DueEvaluation) -> tuple[int, int]:
+def _key(row: DueEvaluation) -> Key:
     return (row.event_id, row.replay)
