@@ -8,11 +8,14 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import Phase, settings
 
 import runbell
 from support import databases, postgres
 
 FOLDER = pytest.StashKey[Path]()
+# Whoever asks only whether a mechanism is missed needs no shortest example: that of the settling machine took minutes.
+settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
 def pytest_configure(config: pytest.Config) -> None:
