@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 
+import anyio
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
@@ -21,6 +22,7 @@ from runbell.core import portions
 from runbell.engine import retries
 from runbell.store.connections import Pool
 from runbell.store.evaluations import WaitingEvaluation, read_events_by_id
+from runbell.store.sensors import change_sensor_states
 from support.daemons import evaluations, record, requested_keys, running, until
 
 Session = asyncpg.Connection
@@ -311,6 +313,42 @@ async def test_all_that_is_due_is_called_however_much_it_is(
     await make_due(connection, "swamped", count, size=size)
     async with running(database_url, swamped):
         await until(lambda: connection.fetchval("SELECT count(*) FROM runbell.evaluations"), (0).__eq__)
+
+
+async def test_i3_what_is_being_read_when_the_lease_is_taken_anew_is_called_once(
+    database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, taken = anyio.Event(), anyio.Event()
+
+    async def held_up(pool: Pool, ids: Sequence[int]) -> list[WaitingEvaluation]:
+        found = await read_events_by_id(pool, ids)
+        reading.set()
+        await taken.wait()
+        return found
+
+    monkeypatch.setattr(retries, "read_events_by_id", held_up)
+    calls: list[str] = []
+
+    @run_status_sensor(run_status="SUCCESS", name="due")
+    async def due(context: RunStatusSensorContext) -> None:
+        calls.append(context.dagster_run.run_id)
+        # For as long as it takes to find the row once more.
+        await anyio.sleep(0.3)
+
+    async def epoch() -> int:
+        asked = "SELECT lease_epoch FROM runbell.sensors WHERE lease_holder IS NOT NULL"
+        return int(await connection.fetchval(asked) or 0)
+
+    await make_due(connection, "due", 1)
+    async with running(database_url, due):
+        await reading.wait()
+        before = await epoch()
+        await change_sensor_states(connection, ["due"], "running")
+        await until(epoch, lambda now: now >= before + 2)
+        taken.set()
+        await until(lambda: evaluations(connection), lambda rows: rows == [])
+
+    assert calls == ["due1"]
 
 
 async def test_a_replay_has_a_key_of_its_own(database_url: str, connection: Session) -> None:
