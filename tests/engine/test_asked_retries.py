@@ -315,6 +315,21 @@ async def test_all_that_is_due_is_called_however_much_it_is(
         await until(lambda: connection.fetchval("SELECT count(*) FROM runbell.evaluations"), (0).__eq__)
 
 
+async def test_a_retry_whose_event_is_gone_takes_no_room(
+    database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portions, "MOST_RETRIED_OF_ONE", 1)
+
+    @run_status_sensor(run_status="SUCCESS", name="due", request_job="j")
+    async def due(context: RunStatusSensorContext) -> RunRequest:
+        return RunRequest(run_key=context.dagster_run.run_id)
+
+    await make_due(connection, "due", 2)
+    await connection.execute("DELETE FROM runbell.run_events WHERE run_id = 'due1'")
+    async with running(database_url, due):
+        await until(lambda: requested_keys(connection), ["due2"].__eq__)
+
+
 async def test_i3_what_is_being_read_when_the_lease_is_taken_anew_is_called_once(
     database_url: str, connection: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

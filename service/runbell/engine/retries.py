@@ -63,9 +63,7 @@ class Retries:
     def scheduled(self, sensor_name: str, evaluation: Evaluation) -> None:
         """An evaluation has been settled; if it failed, it may be due again some day."""
         self._running.get(sensor_name, {}).pop((evaluation.event.event_id, evaluation.replay), None)
-        if sensor_name in self._saturated and self._in_hand(sensor_name) <= self._saturated[sensor_name]:
-            del self._saturated[sensor_name]
-            self.look()
+        self._ask_again(sensor_name)
         if evaluation.retry_in is not None:
             self._next_at = min(self._next_at, anyio.current_time() + evaluation.retry_in)
             self._look.ring()
@@ -111,6 +109,9 @@ class Retries:
             rows = ours if every else self._with_room(ours)
             await self._hand(rows[:portion], held, events)
             rows, portion = rows[portion:], min(portion * 2, most_events(self._weight))
+        for name in list(self._saturated):
+            # What took the room had lost its event: nothing of it will ever be settled.
+            self._ask_again(name)
 
     def _with_room(self, rows: Iterable[DueEvaluation]) -> list[DueEvaluation]:
         """Those that their sensors have room for; the others are found again when there is."""
@@ -146,6 +147,12 @@ class Retries:
             one.lane.add([evaluation])
         weights = [waiting.event.weight for waiting in found if waiting.event is not None]
         self._weight = sum(weights) / len(weights) if weights else self._weight
+
+    def _ask_again(self, sensor_name: str) -> None:
+        """Look for more of a sensor that had enough in hand, if it has no longer."""
+        if sensor_name in self._saturated and self._in_hand(sensor_name) <= self._saturated[sensor_name]:
+            del self._saturated[sensor_name]
+            self.look()
 
     def _in_hand(self, sensor_name: str) -> int:
         return sum(map(bool, self._running.get(sensor_name, {}).values()))
