@@ -350,16 +350,13 @@ async def test_i3_what_is_being_read_when_the_lease_is_taken_anew_is_called_once
         # For as long as it takes to find the row once more.
         await anyio.sleep(0.3)
 
-    async def epoch() -> int:
-        asked = "SELECT lease_epoch FROM runbell.sensors WHERE lease_holder IS NOT NULL"
-        return int(await connection.fetchval(asked) or 0)
-
+    epoch = "SELECT coalesce(max(lease_epoch), 0) FROM runbell.sensors WHERE lease_holder IS NOT NULL"
     await make_due(connection, "due", 1)
     async with running(database_url, due):
         await reading.wait()
-        before = await epoch()
+        before = await connection.fetchval(epoch)
         await change_sensor_states(connection, ["due"], "running")
-        await until(epoch, lambda now: now >= before + 2)
+        await until(lambda: connection.fetchval(epoch), lambda now: now >= before + 2)
         taken.set()
         await until(lambda: evaluations(connection), lambda rows: rows == [])
 
