@@ -12,7 +12,7 @@ from runbell.core.requests import Conclusion
 from runbell.store.daemons import Identity
 from runbell.store.evaluations import find_due_evaluations, read_events_by_id
 from runbell.store.events import read_events
-from runbell.store.sensors import Offered, move_places, read_sensors, release_leases, take_leases
+from runbell.store.sensors import Offered, read_sensors, release_leases, take_leases
 from runbell.store.settling import Settled, settle
 from support.places import passes
 
@@ -104,8 +104,7 @@ class Holder:
 
     async def move_idle(self) -> None:
         moves = [move for progress in self.progress.values() if (move := progress.idle_move()) is not None]
-        for name in await move_places(self.session, moves):
-            self.progress[name].place = self.progress[name].reached
+        self.apply(moves, (await self.settle(moves)).sensors)
 
     async def release(self) -> None:
         """Give up what is quiet."""

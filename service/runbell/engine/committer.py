@@ -17,7 +17,6 @@ from runbell.engine.reporting import Reporter
 from runbell.engine.retries import Retries
 from runbell.engine.term import Term
 from runbell.store.connections import Connection
-from runbell.store.sensors import move_places
 from runbell.store.settling import Settled, settle
 
 log = structlog.get_logger()
@@ -81,15 +80,17 @@ class Committer:
         with anyio.move_on_after(timeout):
             await self._settled.wait()
 
-    async def move_idle(self) -> None:
-        """Write the places of sensors that have nothing pending but lag behind what was read."""
+    async def move_idle(self) -> bool:
+        """Write the places of sensors that have nothing pending but lag behind what was read; were all written?"""
         async with self._one_at_a_time:
             moves = [move for held in self._term.held.values() if (move := held.progress.idle_move()) is not None]
-            moved = await move_places(self._session, moves) if moves else set()
-            for move in moves:
-                progress = self._progress_of(move)
-                if progress is not None and move.sensor_name in moved:
-                    progress.place = move.new_place
+            if moves:
+                await self._settle(moves)
+            return not any(self._lags(move) for move in moves)
+
+    def _lags(self, move: Settlement) -> bool:
+        progress = self._progress_of(move)
+        return progress is not None and progress.place == move.place
 
     def _plan(self) -> list[Settlement]:
         """Beside those who catch up, every other commit is for those that are up to date, if they have anything."""
@@ -170,6 +171,9 @@ class Committer:
         progress = self._progress_of(settlement)
         if progress is None:
             return
+        if settlement.size == 0:
+            # A place alone: there is nothing that somebody answered.
+            raise error
         if settlement.size > 1:
             half = progress.plan(time.monotonic(), settlement.size // 2)
             if half is not None:
@@ -196,7 +200,8 @@ class Committer:
                 continue
             committed.append(evaluation)
             self._reporter.settled(settlement.sensor_name, evaluation, settled.requests.get(key, ()))
-        self._reporter.measures.committed(settlement.sensor_name, committed)
+        if committed:
+            self._reporter.measures.committed(settlement.sensor_name, committed)
 
     def _queue_again(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:

@@ -204,7 +204,9 @@ class Service:
             await anyio.sleep(LAZY_PLACES_SECONDS)
             if self._tail.passed_rows:
                 self._tail.passed_rows = False
-                await self._committer.move_idle()
+                if not await self._committer.move_idle():
+                    # Next time, though nothing else should come by.
+                    self._tail.passed_rows = True
 
 
 def _evaluator(deployment: Deployment, pool: Pool) -> Evaluator:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -11,11 +10,10 @@ import msgspec
 
 from runbell.core.filters import Filter
 from runbell.core.places import Place, Snapshot
-from runbell.core.progress import Settlement
 from runbell.store.connections import Session
 from runbell.store.daemons import Identity
 from runbell.store.failures import translated
-from runbell.store.places import columns_of, place_of
+from runbell.store.places import place_of
 from runbell.store.statements import statement
 
 
@@ -154,21 +152,3 @@ async def change_sensor_states(session: Session, names: Iterable[str], state: st
     with translated():
         rows = await session.fetch(statement("change_sensor_states"), sorted(names), state)
     return [ChangedState(*row.values()) for row in rows]
-
-
-async def move_places(session: Session, moves: Sequence[Settlement]) -> set[str]:
-    """Write places of sensors that had nothing to evaluate; the names of those that were moved."""
-    with translated():
-        rows = await session.fetch(statement("move_places"), *fence_columns(moves))
-    return {row["sensor_name"] for row in rows}
-
-
-def fence_columns(settlements: Sequence[Settlement]) -> tuple[list[Any], ...]:
-    """Names, epochs, places and new places as ten arrays, in the order of the names (lock order)."""
-    ordered = sorted(settlements, key=lambda s: s.sensor_name)
-    return (
-        [s.sensor_name for s in ordered],
-        [s.lease_epoch for s in ordered],
-        *columns_of([s.place for s in ordered]),
-        *columns_of([s.new_place for s in ordered]),
-    )

@@ -10,13 +10,14 @@ from runbell.core.progress import Evaluation, Settlement
 from runbell.core.replays import replayed_key
 from runbell.store.connections import Session
 from runbell.store.failures import translated
-from runbell.store.sensors import fence_columns
+from runbell.store.places import columns_of
 from runbell.store.statements import statement
 
 EvaluationKey = tuple[str, int, int]
 # A tick keeps the reasons and errors of so many evaluations; the counts are of all.
 DETAILS = 20
 DETAIL_CHARACTERS = 500
+TICK_WIDTH = 8
 # Of what a shadow passed nothing was evaluated.
 COUNTED = ("requested", "acted", "skipped", "failed")
 
@@ -42,10 +43,14 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
         StatementRefusedError: the database refuses a value; nothing took effect.
         StoreUnavailableError: the outcome is unknown.
     """
+    # Whoever locks several sensors does so in the order of their names.
     ordered = sorted(settlements, key=lambda s: s.sensor_name)
-    columns = [
-        *fence_columns(ordered),
-        *_transposed(map(_tick, ordered), 8),
+    columns: list[list[Any]] = [
+        [s.sensor_name for s in ordered],
+        [s.lease_epoch for s in ordered],
+        *columns_of([s.place for s in ordered]),
+        *columns_of([s.new_place for s in ordered]),
+        *_transposed(map(_tick, ordered), TICK_WIDTH),
         *_kept(ordered),
         *_finished_rows(ordered),
         *_requests(ordered),
@@ -64,6 +69,9 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
 
 
 def _tick(settlement: Settlement) -> tuple[Any, ...]:
+    """Nothing where only the place moves."""
+    if settlement.size == 0:
+        return (None,) * TICK_WIDTH
     counts = dict.fromkeys(COUNTED, 0)
     notable: list[dict[str, object]] = []
     events: list[int] = []

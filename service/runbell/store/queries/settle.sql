@@ -7,7 +7,8 @@
 -- sensors:     $1 name text[], $2 lease_epoch bigint[], $3 position text[], $4 upper text[], $5 last_xid bigint[],
 --              $6 last_event_id bigint[], the new place: $7 text[], $8 text[], $9 bigint[], $10 bigint[]
 --              its tick: $11 first_event_id bigint[], $12 last_event_id bigint[], $13 requested integer[],
---              $14 acted integer[], $15 skipped integer[], $16 failed integer[], $17 details text[], $18 outcome text[]
+--              $14 acted integer[], $15 skipped integer[], $16 failed integer[], $17 details text[], $18 outcome text[];
+--              null where only the place moves
 -- new rows in evaluations: $19 sensor text[], $20 event_id bigint[], $21 state text[], $22 attempts integer[],
 --              $23 due_in float8[], $24 error text[]
 -- rows that have finished: $25 sensor text[], $26 event_id bigint[], $27 replay bigint[], $28 attempts integer[]
@@ -60,8 +61,8 @@ held AS (
         upper = p.new_upper::pg_snapshot,
         last_xid = p.new_last_xid::text::xid8,
         last_event_id = p.new_last_event_id,
-        last_outcome = p.outcome,
-        last_evaluated_at = clock_timestamp(),
+        last_outcome = coalesce(p.outcome, s.last_outcome),
+        last_evaluated_at = CASE WHEN p.outcome IS NULL THEN s.last_evaluated_at ELSE clock_timestamp() END,
         -- In another page than before it gets an entry in the index, where it is compared with those of its key: with
         -- none from other pages then (migrations, sensors_pkey).
         generation = s.generation + (s.page <> p.page)::integer,
@@ -90,6 +91,7 @@ ticked AS (
         h.sensor_name, h.first_event_id, h.last_settled_id, h.requested, h.acted, h.skipped, h.failed,
         h.details::jsonb
     FROM held AS h
+    WHERE h.first_event_id IS NOT NULL
     ORDER BY h.sensor_name
 ),
 wanted AS MATERIALIZED (
