@@ -36,6 +36,13 @@ async def nap():
     time.sleep(30)
 await asyncio.create_task(nap())
 """
+OUTLIVES = """
+async def later():
+    await asyncio.sleep(3)
+    open({told!r}, "w").close()
+    time.sleep(30)
+asyncio.current_task().kept = asyncio.create_task(later())
+"""
 LEAK = """
 for _ in range(40):
     threading.Thread(target=time.sleep, args=(600,)).start()
@@ -103,6 +110,21 @@ async def test_i4_also_of_an_offender_that_begins_after_a_quiet_time(
         silence = await others.longest_silence()
 
     print(f"\n{name}, after a quiet time: the others were silent for {silence:.3f} s at most")
+    assert silence < PROMISED_SECONDS
+
+
+async def test_i4_also_of_a_task_that_outlives_its_call(database_url: str, tmp_path: Path) -> None:
+    """No call runs any more when it begins to block, so hearts beat slowly."""
+    told = tmp_path / "told"
+    async with beside(tmp_path, database_url, offender(OUTLIVES.format(told=str(told)))) as others:
+        async with others.quiet(seconds=0.0):
+            await record(others.session, "o1", job="offend")
+            await others.until(told.exists)
+        relieved = await others.event("worker_relieved")
+        silence = await others.longest_silence()
+
+    print(f"\na task that outlives its call: the others were silent for {silence:.3f} s at most")
+    assert "in later" in str(relieved["stack"])
     assert silence < PROMISED_SECONDS
 
 

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 BEAT_SECONDS = 0.1
-# While no function runs: ten wake-ups a second would be most of what an idle process costs. With a look on top it stays
-# below what counts as blocked, so that a function that has just begun is not blamed for the beats before it.
-SLOW_BEAT_SECONDS = 0.25
 LOOK_SECONDS = 0.1
+# While no function runs: ten wake-ups a second on either side would be most of what idle processes cost. A function
+# that begins makes the heart beat, and rings for a look.
+SLOW_BEAT_SECONDS = 0.5
+# Longer than between two slow beats, so that each look finds a new one.
+SLOW_LOOK_SECONDS = 0.6
+# For so long after a function has run hearts beat, and are looked at, as if one ran: events seldom come alone, and to
+# ring for each would take a processor from it.
+LINGER_SECONDS = 1.0
 # A heart that stood still for so long while somebody's function was running: that function blocks the loop. Measured
 # on two cores under load: a loop that nobody blocks stood still for 0.15 s at most, once its waiting for a processor
 # is taken off.
@@ -16,6 +21,8 @@ BLOCKED_SECONDS = 0.4
 STILL_SECONDS = 2.0
 # A look that comes later than this says that the machine was busy or asleep: what lies before it counts for no more.
 LATE_SECONDS = 2 * LOOK_SECONDS
+# A heart that has stood still for so long may soon count as blocked.
+SUSPICIOUS_SECONDS = 0.25
 
 
 # A function that has had a processor for so long and has not come back is no victim of a busy machine.
@@ -34,6 +41,9 @@ class Spent:
 class HeartWatch:
     """What has been seen of one heart by looking at it regularly.
 
+    Attributes:
+        slow: it said at the last look that no function ran. One that has begun since has made it beat.
+
     Example:
         >>> watch = HeartWatch()
         >>> for moment in range(6):
@@ -42,6 +52,7 @@ class HeartWatch:
         True
     """
 
+    slow: bool = False
     _beats: int = -1
     _looked_at: float = 0.0
     _waited: float = 0.0
@@ -57,27 +68,36 @@ class HeartWatch:
 
     @property
     def suspicious(self) -> bool:
-        """Has it stood still for longer than between two slow beats?"""
-        return self._waited > SLOW_BEAT_SECONDS
+        """Has it stood still for so long that it must be known what its process does?"""
+        return self._waited > SUSPICIOUS_SECONDS
 
-    def look(self, now: float, beats: int, *, slow: bool, spent: Callable[[], Spent]) -> None:
+    @property
+    def calm(self) -> bool:
+        """Need it be looked at only from time to time, until it rings?"""
+        return self.slow and self._waited < SLOW_LOOK_SECONDS
+
+    def look(
+        self, now: float, beats: int, *, slow: bool, spent: Callable[[], Spent], most: float = LATE_SECONDS
+    ) -> None:
         """Take in one look.
 
         Args:
             now: this process's own monotonic clock.
             beats: what the heart has counted.
             slow: it says that no function runs and that its next beat comes late. A function that begins makes it beat.
+                To be read before the beats.
             spent: tells of the worker's main thread; asked only when the heart stands still, and again when it does so
-                for longer than a slow beat takes, so that a healthy one costs next to nothing.
+                for longer, so that a healthy one costs next to nothing.
+            most: seconds since the last look that count at most: it may come late for reasons of the machine.
         """
         if beats != self._beats:
             self._waited, self._since = 0.0, None
         else:
-            self._waited += min(now - self._looked_at, LATE_SECONDS)
+            self._waited += min(now - self._looked_at, most)
             if self.suspicious or (self._since is None and not slow):
                 self._spent = spent()
                 self._since = self._since or self._spent
-        self._beats, self._looked_at = beats, now
+        self._beats, self._looked_at, self.slow = beats, now, slow
 
     def forget(self) -> None:
         """What was seen last had a reason of ours."""

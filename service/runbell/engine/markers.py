@@ -68,6 +68,18 @@ class Mark:
         self.numbers[LOOP] = 0
 
 
+@dataclass(slots=True)
+class TaskMark(Mark):
+    """Of a task that a function has started: it may go on when no call does, so it quickens the heart itself."""
+
+    markers: "Markers"
+
+    def set(self) -> None:
+        """Its code runs from here on."""
+        self.markers.quicken()
+        Mark.set(self)
+
+
 def _private() -> memoryview:
     return memoryview(bytearray(BYTES)).cast("q")
 
@@ -83,13 +95,21 @@ class Markers:
     places: dict[str, int] = field(default_factory=dict)
     numbers: memoryview = field(default_factory=_private)
     # A heart that nobody's function needs beats slowly, until it is told that one begins.
-    quicken: Callable[[], None] | None = None
+    on_begin: Callable[[], None] | None = None
     _free: deque[int] = field(default_factory=lambda: deque(range(MOST_THREADS)))
 
     def beat(self, *, slow: bool) -> None:
-        """The event loop turns. `slow`: nothing runs, and the next beat comes late."""
-        self.numbers[SLOW] = slow
+        """The event loop turns. `slow`: nothing runs, and the next beat comes late.
+
+        In this order: who reads first that something may run, then the beats, has seen this beat.
+        """
         self.numbers[BEATS] += 1
+        self.numbers[SLOW] = slow
+
+    def quicken(self) -> None:
+        """A function is about to run."""
+        if self.on_begin is not None:
+            self.on_begin()
 
     @property
     def threads(self) -> int:
@@ -98,8 +118,7 @@ class Markers:
 
     def of(self, sensor_name: str, evaluation: Evaluation) -> Mark:
         """The mark of this evaluation, not set yet."""
-        if self.quicken is not None:
-            self.quicken()
+        self.quicken()
         return Mark(self.numbers, self.places.get(sensor_name, -1) + 1, evaluation.event.event_id, evaluation.replay)
 
     @contextmanager
@@ -125,7 +144,7 @@ class Markers:
         running = on_the_loop(self.numbers)
         if running is None:
             return coroutine
-        mark = Mark(self.numbers, running.index + 1, running.event_id, running.replay)
+        mark = TaskMark(self.numbers, running.index + 1, running.event_id, running.replay, self)
         return _marked_task(mark, coroutine)
 
 

@@ -1,11 +1,11 @@
 """Keeps worker processes: the functions of sensors run in them only, and one that is blocked is relieved at once (I4).
 
-The supervisor runs nobody's code but its own and waits for no database, so it can always act. It looks ten times a
-second at the heart of each worker, in memory that they share. A heart that stands still while a function runs is that
-function's doing: the process is ended, a warm stand-by takes its place, and the sensor is evaluated apart from then on.
+The supervisor runs nobody's code but its own and waits for no database, so it can always act. While functions run it
+looks ten times a second at the heart of each worker, in memory that they share; a worker where nothing ran rings when
+something begins. A heart that stands still while a function runs is that function's doing: the process is ended, a warm
+stand-by takes its place, and the sensor is evaluated apart from then on.
 """
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from runbell.core.heartbeats import BLOCKED_SECONDS, LOOK_SECONDS
+from runbell.core.heartbeats import BLOCKED_SECONDS, LOOK_SECONDS, SLOW_LOOK_SECONDS
 from runbell.core.relief import Condition, must_end, should_drain
 from runbell.engine import processes
 from runbell.engine.channel import (
@@ -31,6 +31,7 @@ from runbell.engine.channel import (
 )
 from runbell.engine.fleet import Fleet
 from runbell.engine.listeners import Listeners
+from runbell.engine.lookout import Lookout
 from runbell.engine.relief import Relief, names_of
 from runbell.engine.rolling import Rolling
 from runbell.engine.workers import Launch, Worker
@@ -71,9 +72,11 @@ class Supervisor:
     _awaited: set[Worker] = field(default_factory=set)
     _counted: anyio.Event = field(default_factory=anyio.Event)
     _care_at: float = 0.0
+    _planned: float = LOOK_SECONDS
     _fleet: Fleet = field(init=False)
     _relief: Relief = field(init=False)
     _rolling: Rolling = field(init=False)
+    _lookout: Lookout = field(init=False)
     _tasks: TaskGroup = field(init=False)
 
     @property
@@ -90,12 +93,13 @@ class Supervisor:
             )
             self._relief = Relief(self._fleet)
             self._rolling = Rolling(self._fleet, self.active, self.listeners.reloaded)
+            self._lookout = Lookout(self._look_at_all)
             try:
                 for _ in range(self.active):
                     self._fleet.start("active")
                 # Beside the first, while the cores are free: later it would take from what catches up.
                 self._fleet.keep_standbys()
-                self._tasks.start_soon(self._watch)
+                self._tasks.start_soon(self._lookout.run)
                 await self._stop.wait()
                 await self._close(grace_seconds)
             finally:
@@ -138,48 +142,32 @@ class Supervisor:
                 await worker.gone.wait()
         self.forced = any(not worker.drained for worker in fleet.workers)
 
-    async def _watch(self) -> None:
-        """Look for ever. A chain of timers: a task that slept in between would cost three times as much when idle."""
-        loop = asyncio.get_running_loop()
-        broken: asyncio.Future[None] = loop.create_future()
-        timer: asyncio.TimerHandle
-
-        def tick() -> None:
-            nonlocal timer
-            try:
-                self._look_at_all(time.monotonic())
-            except Exception as error:  # noqa: BLE001 - raised below, where somebody waits for it
-                if not broken.done():
-                    broken.set_exception(error)
-            timer = loop.call_later(LOOK_SECONDS, tick)
-
-        timer = loop.call_later(LOOK_SECONDS, tick)
-        try:
-            await broken
-        finally:
-            timer.cancel()
-
-    def _look_at_all(self, now: float) -> None:
+    def _look_at_all(self, now: float) -> float:
+        """Look at each worker, and say when to look again: soon while a function runs, or something stands still."""
+        most, self._planned = self._planned + LOOK_SECONDS, LOOK_SECONDS
         excused = self.launch.relay.stuck_seconds() > STUCK_SECONDS
         for worker in list(self._fleet.workers):
-            self._look(worker, now, excused=excused)
+            self._look(worker, now, most, excused=excused)
         if now >= self._care_at and not self._fleet.closing:
             self._care_at = now + CARE_SECONDS
             self._care()
+        if all(worker.watch.calm for worker in self._fleet.workers if worker.ready):
+            self._planned = SLOW_LOOK_SECONDS
+        return self._planned
 
     def _care(self) -> None:
         for worker in self._fleet.of("apart"):
             worker.channel.send(Count())
         self._fleet.bring_back()
 
-    def _look(self, worker: Worker, now: float, *, excused: bool) -> None:
+    def _look(self, worker: Worker, now: float, most: float, *, excused: bool) -> None:
         if worker.process.poll() is not None:
             # Also when some child of its own keeps the channel open.
             worker.channel.close()
         elif worker.leaving or self._fleet.closing:
             return
         elif worker.ready is not None:
-            worker.look(now)
+            worker.look(now, most)
             if excused:
                 worker.watch.forget()
             self._act_on(worker, self._condition(worker))
@@ -198,8 +186,8 @@ class Supervisor:
 
     def _condition(self, worker: Worker) -> Condition:
         still = worker.watch.still_seconds
-        # Only then does it matter who runs.
-        running = worker.running() if still >= BLOCKED_SECONDS else []
+        # Only then does it matter who runs. Who has begun since the heart was looked at has not held up anything yet.
+        running = worker.running() if still >= BLOCKED_SECONDS and not worker.watch.slow else []
         allowed = None
         if worker.role == "apart" and worker.ready:
             allowed = max((worker.ready.timeouts[one.index] for one in running if worker.name_of(one)), default=None)
@@ -221,6 +209,7 @@ class Supervisor:
 
     async def _attend(self, worker: Worker) -> None:
         """Hear what a worker says, until it has ended."""
+        worker.on_ring(self._lookout.ring)
         async for message in worker.channel.messages():
             self._hear(worker, message)
         await worker.wait_ended(LAST_SECONDS)

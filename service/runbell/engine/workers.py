@@ -1,5 +1,6 @@
 """A worker process as its supervisor sees it: started, looked at, asked where it hangs, ended."""
 
+import asyncio
 import mmap
 import os
 import signal
@@ -7,7 +8,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID
@@ -24,6 +26,7 @@ from runbell.engine.relay import Relay
 # So long a process may take to write its stacks down, and so long the system may take to end it.
 DUMP_SECONDS = 0.05
 GONE_SECONDS = 1.0
+PIPE_BYTES = 4096
 Key = tuple[str, int, int]
 
 
@@ -55,6 +58,7 @@ class Worker:
     process: "subprocess.Popen[bytes]"
     channel: Channel
     numbers: memoryview
+    rings: int
     dump: int
     born_at: float
     watch: HeartWatch = field(default_factory=HeartWatch)
@@ -77,7 +81,11 @@ class Worker:
         ours, theirs = socket.socketpair()
         memory, dump = _memory("heart"), _memory("dump")
         os.truncate(memory, BYTES)
-        inherited = (theirs.fileno(), memory, dump)
+        rings, alarm = os.pipe()
+        for end in (rings, alarm):
+            # Neither waits for the other.
+            os.set_blocking(end, False)
+        inherited = (theirs.fileno(), memory, alarm, dump)
         outputs = launch.relay.add(launch.stdout), launch.relay.add(launch.stderr)
         process = subprocess.Popen(  # noqa: ASYNC220, S603 - from this very thread: its end would be the worker's too
             [*launch.command, *map(str, inherited), str(os.getpid())],
@@ -89,11 +97,11 @@ class Worker:
         )
         numbers = memoryview(mmap.mmap(memory, BYTES)).cast("q")
         theirs.close()
-        for descriptor in (*outputs, memory):
+        for descriptor in (*outputs, memory, alarm):
             os.close(descriptor)
         channel = await Channel.over(ours)
         channel.send(begin)
-        return cls(number, begin.role, frozenset(begin.only), process, channel, numbers, dump, time.monotonic())
+        return cls(number, begin.role, frozenset(begin.only), process, channel, numbers, rings, dump, time.monotonic())
 
     @property
     def pid(self) -> int:
@@ -109,9 +117,23 @@ class Worker:
         names = self.ready.sensors if self.ready else ()
         return names[running.index] if running.index < len(names) else None
 
-    def look(self, now: float) -> None:
-        """Take in whether its heart beats."""
-        self.watch.look(now, turns(self.numbers), slow=beats_slowly(self.numbers), spent=self._spent)
+    def on_ring(self, look: Callable[[], None]) -> None:
+        """Call this whenever it rings: a function begins that its heart has not beaten for."""
+
+        def rung() -> None:
+            with suppress(BlockingIOError):
+                if not os.read(self.rings, PIPE_BYTES):
+                    # Nobody is left who could ring.
+                    loop.remove_reader(self.rings)
+            look()
+
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.rings, rung)
+
+    def look(self, now: float, most: float) -> None:
+        """Take in whether its heart beats; for at most so many seconds nobody has looked."""
+        slow = beats_slowly(self.numbers)
+        self.watch.look(now, turns(self.numbers), slow=slow, spent=self._spent, most=most)
         if self.watch.suspicious:
             self._note_cpu()
         elif self.cpu:
@@ -174,6 +196,8 @@ class Worker:
         """Let go of what it shared."""
         self.channel.close()
         if self.dump >= 0:
+            asyncio.get_running_loop().remove_reader(self.rings)
+            os.close(self.rings)
             os.close(self.dump)
             self.dump = -1
 

@@ -1,7 +1,8 @@
 """A worker process of `serve`: runs the daemon, and with it the functions of the sensors. Started by a supervisor.
 
-Its arguments are descriptors that it inherits: of the control channel, of the memory in which its heart beats, and of
-the file that it dumps its stacks into; and the process that is its parent. All else it is told over the channel.
+Its arguments are descriptors that it inherits: of the control channel, of the memory in which its heart beats, of the
+pipe that has its supervisor look at that, and of the file that it dumps its stacks into; and the process that is its
+parent. All else it is told over the channel.
 """
 
 import asyncio
@@ -26,7 +27,6 @@ import anyio
 import msgspec
 
 from runbell.core.fingerprints import fingerprint
-from runbell.core.heartbeats import BEAT_SECONDS, SLOW_BEAT_SECONDS
 from runbell.core.leases import Role
 from runbell.engine.calls import Calls
 from runbell.engine.channel import (
@@ -46,11 +46,11 @@ from runbell.engine.channel import (
     Stop,
 )
 from runbell.engine.daemon import Daemon
-from runbell.engine.markers import BYTES, STEPS, Markers
+from runbell.engine.markers import BYTES, Markers
 from runbell.ops import logs, schema
 from runbell.ops.daemon_options import daemon_options
 from runbell.ops.fleet_metrics import packed
-from runbell.ops.lateness import Lateness
+from runbell.ops.heart import Heart
 from runbell.ops.loading import LoadedSensors, load_sensors
 from runbell.ops.masking import mask
 from runbell.ops.sentences import BUG, exit_code, known_error, sentence
@@ -61,12 +61,18 @@ if TYPE_CHECKING:
     from runbell.ops.settings import Settings
 
 PR_SET_PDEATHSIG = 1
-# Between looks at the threads and at the connections.
-LOOK_SECONDS = 1.0
 # A loop that shares the interpreter with busy threads gets it back ten times sooner than by default.
 SWITCH_SECONDS = 0.0005
 # New objects before a collection: a page of events in flight makes 10,000, which all live until they are settled.
 GARBAGE = (20_000, 20, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What the process shares with its supervisor beside the channel: its heart's memory, and what rings for a look."""
+
+    numbers: memoryview
+    alarm: int
 
 
 @dataclass(slots=True)
@@ -83,13 +89,14 @@ class Worker:
     loaded: LoadedSensors
     prints: list[str]
     standing_by: bool
+    alarm: int
     opening: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     stopping: bool = False
-    lateness: Lateness = field(default_factory=Lateness)
     _started: bool = False
-    _look_at: float = 0.0
-    _steps: int = 0
-    _next_beat: asyncio.TimerHandle | None = None
+    _heart: Heart = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._heart = Heart(self.calls, self.alarm, self._look)
 
     async def run(self, url: str) -> None:
         """Serve until told to end."""
@@ -100,7 +107,7 @@ class Worker:
             with self.opening:
                 await schema.wait_for_schema(url)
             if not self.stopping:
-                self._beat()
+                self._heart.begin()
                 async with anyio.create_task_group() as inner:
                     await inner.start(self.daemon.run)
                     self._started = True
@@ -151,37 +158,11 @@ class Worker:
         by_sensor: Counter[str] = Counter()
         for (sensor, _), count in counts.evaluations.items():
             by_sensor[sensor] += count
-        worst = self.lateness.worst(asyncio.get_running_loop().time())
+        worst = self._heart.lateness.worst(asyncio.get_running_loop().time())
         vitals = {"abandoned_threads": self.calls.abandoned, "loop_delay": worst}
         snapshot = packed(counts, self.daemon.vitals | vitals)
         raw = msgspec.Raw(msgspec.json.encode(snapshot))
         self.channel.send(Counted(raw, {sensor: count for sensor, count in by_sensor.items() if count}))
-
-    @property
-    def _markers(self) -> Markers:
-        return self.calls.markers
-
-    def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._next_beat is not None:
-            self.lateness.note(loop.time() - self._next_beat.when(), loop.time())
-        if loop.time() >= self._look_at:
-            self._look_at = loop.time() + LOOK_SECONDS
-            self._look()
-        steps = self._markers.numbers[STEPS]
-        busy = steps != self._steps or self.calls.live > 0 or self._markers.threads > 0
-        self._steps = steps
-        self._markers.beat(slow=not busy)
-        self._next_beat = loop.call_later(BEAT_SECONDS if busy else SLOW_BEAT_SECONDS, self._beat)
-        self._markers.quicken = None if busy else self._quicken
-
-    def _quicken(self) -> None:
-        """A function is about to run: what it may hold up must be seen soon."""
-        self._markers.quicken = None
-        self._markers.beat(slow=False)
-        if self._next_beat is not None:
-            self._next_beat.cancel()
-        self._next_beat = asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
 
     def _look(self) -> None:
         if self._started:
@@ -197,16 +178,18 @@ class Worker:
 
 def main() -> None:
     """Run as a worker until the supervisor or a signal ends it."""
-    control, memory, dump, parent = map(int, sys.argv[1:])
+    control, memory, alarm, dump, parent = map(int, sys.argv[1:])
     _end_with(parent)
-    for descriptor in (control, memory, dump):
+    for descriptor in (control, memory, alarm, dump):
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function takes nothing else
     faulthandler.enable(dump, all_threads=True)
     faulthandler.register(signal.SIGUSR1, dump, all_threads=True, chain=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_SECONDS)
     numbers = memoryview(mmap.mmap(memory, BYTES)).cast("q")
-    code = anyio.run(_work, socket.socket(fileno=control), numbers, backend_options={"use_uvloop": True})
+    code = anyio.run(
+        _work, socket.socket(fileno=control), Inherited(numbers, alarm), backend_options={"use_uvloop": True}
+    )
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
@@ -216,14 +199,14 @@ def main() -> None:
     sys.exit(code)
 
 
-async def _work(control: socket.socket, numbers: memoryview) -> int:
+async def _work(control: socket.socket, inherited: Inherited) -> int:
     channel = await Channel.over(control)
     stream = channel.messages()
     begin = await anext(stream, None)
     if not isinstance(begin, Begin):
         return BUG
     try:
-        await _made(channel, begin, numbers)
+        await _made(channel, begin, inherited)
     except Exception as error:  # noqa: BLE001 - the edge of the process: whatever it was is said to the supervisor
         known = known_error(error)
         text = sentence(known) if known else "".join(traceback.format_exception(error)).rstrip()
@@ -233,7 +216,7 @@ async def _work(control: socket.socket, numbers: memoryview) -> int:
     return 0
 
 
-async def _made(channel: Channel, begin: Begin, numbers: memoryview) -> None:
+async def _made(channel: Channel, begin: Begin, inherited: Inherited) -> None:
     # As the supervisor has read and checked them: what does that takes its time to load, and memory.
     settings = cast("Settings", SimpleNamespace(**{**begin.settings, **received_urls(begin.settings)}))
     logs.configure(settings.log_format, settings.log_level, logs.keep_stdout(), colors=begin.colors)
@@ -242,17 +225,17 @@ async def _made(channel: Channel, begin: Begin, numbers: memoryview) -> None:
     # What was loaded stays: no collection need walk over it again. A tenth more events a second with the thresholds.
     gc.freeze()
     loaded.make_ready()
-    worker = _assemble(channel, begin, settings, loaded, numbers)
+    worker = _assemble(channel, begin, settings, loaded, inherited)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.daemon.stop)
     await worker.run(settings.database_url)
 
 
 def _assemble(
-    channel: Channel, begin: Begin, settings: "Settings", loaded: LoadedSensors, numbers: memoryview
+    channel: Channel, begin: Begin, settings: "Settings", loaded: LoadedSensors, inherited: Inherited
 ) -> Worker:
     names = [sensor.identity(settings.code_location) for sensor in loaded.sensors]
-    calls = Calls(Markers({name: place for place, name in enumerate(names)}, numbers))
+    calls = Calls(Markers({name: place for place, name in enumerate(names)}, inherited.numbers))
     metrics = WorkerMetrics(names)
     metrics.channel = channel
     verdicts = dict(begin.verdicts)
@@ -275,7 +258,9 @@ def _assemble(
     daemon = Daemon(options, measures=metrics, announced={"pid": os.getpid()})
     prints = [fingerprint(sensor, settings.code_location) for sensor in loaded.sensors]
     standing_by = begin.role == "standby"
-    return Worker(channel, daemon, metrics, calls, verdicts, names, timeouts, loaded, prints, standing_by)
+    return Worker(
+        channel, daemon, metrics, calls, verdicts, names, timeouts, loaded, prints, standing_by, inherited.alarm
+    )
 
 
 def _end_with(parent: int) -> None:

@@ -1,0 +1,110 @@
+"""How a worker's heart beats: slowly while nothing runs, at once when something begins, fast for a while after it."""
+
+import os
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import pytest
+
+from runbell.core.heartbeats import HeartWatch, Spent
+from runbell.engine.calls import Calls
+from runbell.engine.markers import beats_slowly, turns
+from runbell.ops import heart
+from runbell.ops.heart import Heart
+
+EVALUATION: Any = SimpleNamespace(event=SimpleNamespace(event_id=7), replay=0)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    for end in ends:
+        os.set_blocking(end, False)
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(5):
+        while not holds():
+            await anyio.sleep(0.005)
+
+
+async def test_a_function_that_begins_makes_it_beat_and_ring(pipe: tuple[int, int]):
+    calls = Calls()
+    numbers = calls.markers.numbers
+    Heart(calls, pipe[1], lambda: None).begin()
+    assert beats_slowly(numbers)
+    before = turns(numbers)
+
+    calls.of("s", EVALUATION)
+
+    assert (beats_slowly(numbers), turns(numbers)) == (False, before + 1)
+    assert os.read(pipe[0], 100) == b"!"
+    calls.of("s", EVALUATION)
+    with pytest.raises(BlockingIOError):
+        os.read(pipe[0], 100)
+
+
+async def test_it_lingers_and_then_beats_slowly_again(monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]):
+    monkeypatch.setattr(heart, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(heart, "BEAT_SECONDS", 0.02)
+    calls = Calls()
+    numbers = calls.markers.numbers
+    Heart(calls, pipe[1], lambda: None).begin()
+    calls.of("s", EVALUATION).mark.set()
+    before = turns(numbers)
+
+    await until(lambda: turns(numbers) > before + 5)
+    assert not beats_slowly(numbers)
+    await until(lambda: beats_slowly(numbers))
+
+
+async def test_while_a_call_lives_it_does_not_slow_down(monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]):
+    monkeypatch.setattr(heart, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(heart, "BEAT_SECONDS", 0.02)
+    calls = Calls()
+    numbers = calls.markers.numbers
+    Heart(calls, pipe[1], lambda: None).begin()
+    calls.of("s", EVALUATION)
+    calls.live = 1
+    before = turns(numbers)
+    await until(lambda: turns(numbers) > before + 10)
+    assert not beats_slowly(numbers)
+
+    calls.live = 0
+
+    await until(lambda: beats_slowly(numbers))
+
+
+async def test_a_supervisor_that_is_gone_disturbs_nobody(pipe: tuple[int, int]):
+    calls = Calls()
+    Heart(calls, -1, lambda: None).begin()
+
+    calls.of("s", EVALUATION)
+
+    assert not beats_slowly(calls.markers.numbers)
+
+
+async def test_it_looks_on_its_way(monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]):
+    monkeypatch.setattr(heart, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(heart, "SLOW_BEAT_SECONDS", 0.01)
+    looks: list[bool] = []
+    Heart(Calls(), pipe[1], lambda: looks.append(True)).begin()
+    await until(lambda: len(looks) > 3)
+
+
+def test_a_heart_need_not_be_looked_at_often_while_it_says_so_and_beats():
+    watch = HeartWatch()
+    watch.look(0.0, 1, slow=True, spent=Spent)
+    watch.look(0.6, 2, slow=True, spent=Spent, most=0.7)
+    assert watch.calm
+    watch.look(1.2, 2, slow=True, spent=Spent, most=0.7)
+    assert not watch.calm, "it has missed a beat"
+    watch.look(1.3, 3, slow=True, spent=Spent)
+    assert watch.calm
+    watch.look(1.4, 4, slow=False, spent=Spent)
+    assert not watch.calm, "a function runs"
