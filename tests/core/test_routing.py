@@ -39,10 +39,11 @@ events = st.builds(made, jobs, locations, statuses, st.sampled_from([None, "a", 
 @given(st.dictionaries(st.sampled_from("abcdef"), subscriptions), events)
 def test_the_index_finds_what_asking_everybody_finds(offered: dict[str, Subscription], event: RunEvent) -> None:
     asked = {name for name, subscription in offered.items() if subscription.matches(event, name)}
-    found = Routes(offered).wanted_by(event)
+    routes = Routes(offered)
+    found = routes.wanted_by(event)
 
     assert set(found) == asked
-    assert len(found) == len(asked)
+    assert len(found) == len(asked) <= routes.reach
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), subscriptions), st.lists(events), subscriptions)
@@ -82,11 +83,51 @@ def test_who_has_left_is_as_if_he_had_never_been_there(
         routes.discard(name)
 
     assert routes.statuses == Routes(stayed).statuses
+    assert_jobs_are_those_asked_for(routes, stayed)
     assert set(routes.wanted_by(event)) == set(Routes(stayed).wanted_by(event))
     for name in left & offered.keys():
         routes.add(name, offered[name])
     assert routes.statuses == Routes(offered).statuses
     assert set(routes.wanted_by(event)) == set(Routes(offered).wanted_by(event))
+
+
+def assert_jobs_are_those_asked_for(routes: Routes, offered: dict[str, Subscription]) -> None:
+    asked = [wanted.exact_jobs() for subscription in offered.values() for wanted in subscription.filters()]
+    if None in asked:
+        assert routes.jobs is None
+    else:
+        assert sorted(routes.jobs or []) == sorted({job for jobs in asked if jobs is not None for job in jobs})
+
+
+named = st.builds(
+    Filter,
+    st.frozensets(statuses, min_size=1),
+    st.lists(st.builds(JobPattern, jobs), min_size=1, max_size=2).map(tuple),
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.builds(Subscription, named)), st.sets(st.sampled_from("abcdef")))
+def test_where_everybody_names_his_jobs_no_others_matter(offered: dict[str, Subscription], left: set[str]) -> None:
+    routes = Routes(offered)
+    for name in left:
+        routes.discard(name)
+
+    assert_jobs_are_those_asked_for(routes, {name: one for name, one in offered.items() if name not in left})
+
+
+def test_of_many_sensors_with_jobs_of_their_own_few_are_reached_at_once() -> None:
+    own = {f"own {n}": Subscription(Filter(frozenset({"SUCCESS"}), (JobPattern(f"job {n}"),))) for n in range(50)}
+    same = {f"same {n}": Subscription(Filter(frozenset({"FAILURE"}), (JobPattern("job"),))) for n in range(7)}
+    all_jobs = {"all": Subscription(Filter(frozenset({"FAILURE"})))}
+    globs = {"glob": Subscription(Filter(frozenset({"FAILURE"}), (JobPattern("j*"),)))}
+
+    assert [Routes(ones).reach for ones in ({}, own, own | same, own | same | all_jobs, same | globs)] == [
+        0,
+        1,
+        7,
+        8,
+        8,
+    ]
 
 
 @given(filters)

@@ -42,8 +42,8 @@ PLACES = {"the beginning": 0.0, "the middle": 0.5, "the end": 1.0}
 FILTERS = {
     "no filter": (None, None),
     "a status": ("{FAILURE}", None),
-    "jobs": ("{SUCCESS}", "{job-1,job-2}"),
-    "a job that there is not": ("{SUCCESS}", "{nobody}"),
+    "jobs": ("{SUCCESS}", '{"job-1": null, "job-2": null}'),
+    "a job that there is not": ("{SUCCESS}", '{"nobody": null}'),
 }
 
 

@@ -80,9 +80,10 @@ class Filter:
 
     def exact_jobs(self) -> frozenset[str] | None:
         """The job names that alone can match; None if that cannot be told by name."""
-        if self.jobs is None or not all(pattern.exact for pattern in self.jobs):
+        if self.jobs is None:
             return None
-        return frozenset(pattern.job_name for pattern in self.jobs)
+        names = [pattern.job_name for pattern in self.jobs]
+        return frozenset(names) if all(map(is_exact, names)) else None
 
     def to_dict(self) -> dict[str, object]:
         """The stored form; equal filters have equal forms."""

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 
 from runbell.core.text import why_unstorable
 
-MARKS = "*?["
 # Matches nothing: no text has a beginning behind its beginning.
 NOTHING = "x^"
 
@@ -24,7 +23,8 @@ def matches_any(text: str, globs: tuple[str, ...]) -> bool:
 
 def is_exact(glob: str) -> bool:
     """Does it match one text only, itself?"""
-    return not any(mark in glob for mark in MARKS)
+    # Written out: asked of every sensor whenever thousands of them are put into an index.
+    return "*" not in glob and "?" not in glob and "[" not in glob
 
 
 def why_no_glob(given: object) -> str | None:

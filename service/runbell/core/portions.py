@@ -44,14 +44,16 @@ def most_handed(sensors: int, room: int) -> int:
     return min(MOST_HANDED, sensors * room)
 
 
-def first_portion(sensors: int, most: int) -> int:
-    """Of the first page that is read for so many sensors: its events, if all of them ask for each.
+def first_portion(reach: int, most: int) -> int:
+    """Of the first page for sensors of which so many, at most, are reached by any one event: its events.
+
+    However many sensors there are: of 10,000 that ask for a job each, a page of few events is handed to few.
 
     Example:
         >>> first_portion(1, 20_000), first_portion(1_000, 20_000), first_portion(100_000, 20_000)
         (100, 20, 1)
     """
-    return max(1, min(FIRST_EVENTS, most // max(sensors, 1)))
+    return max(1, min(FIRST_EVENTS, most // max(reach, 1)))
 
 
 def most_events(weight: float) -> int:

@@ -26,6 +26,16 @@ def pushed(filters: Collection[Filter]) -> str | None:
     return msgspec.json.encode([_form(wanted) for wanted in filters]).decode()
 
 
+def named(jobs: Collection[str] | None) -> str | None:
+    """Names of jobs as JSON for `read_events.sql`: as the keys of an object, so that each row is looked up there.
+
+    Example:
+        >>> named(["etl", "report"])
+        '{"etl":null,"report":null}'
+    """
+    return None if jobs is None else msgspec.json.encode(dict.fromkeys(jobs)).decode()
+
+
 def _asks(wanted: Filter) -> bool:
     return bool(wanted.narrowing or wanted.excluded or (wanted.jobs and wanted.exact_jobs() is None))
 

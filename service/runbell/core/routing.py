@@ -57,10 +57,16 @@ class _StatusRoutes:
             names.pop(name, None)
         self.everybody.pop(name, None)
 
+    @property
+    def reach(self) -> int:
+        """Of any one event, so many at most."""
+        of_jobs = max(map(len, self.by_job.values()), default=0)
+        return of_jobs + sum(map(len, self.by_scope.values())) + len(self.others)
+
     def _places(self, wanted: Filter) -> list[_Names]:
-        jobs = wanted.exact_jobs()
         if wanted.jobs is None:
             return [self.by_scope.setdefault(wanted.scope, {})]
+        jobs = wanted.exact_jobs()
         return [self.others] if jobs is None else [self.by_job.setdefault(job, {}) for job in jobs]
 
     def candidates(self, job_name: str, code_location: str | None) -> Iterable[str]:
@@ -107,7 +113,10 @@ class Routes:
         for wanted in subscription.filters():
             self._reads_tags |= wanted.narrowing is not None
             for status in wanted.statuses:
-                self._by_status.setdefault(status, _StatusRoutes()).add(wanted, name)
+                routes = self._by_status.get(status)
+                if routes is None:
+                    routes = self._by_status[status] = _StatusRoutes()
+                routes.add(wanted, name)
 
     def discard(self, name: str) -> None:
         """This one is reached no more; nothing is done if it was not."""
@@ -124,6 +133,21 @@ class Routes:
     def statuses(self) -> list[str]:
         """Every status that somebody asks for."""
         return sorted(self._by_status)
+
+    @property
+    def reach(self) -> int:
+        """Of the sensors, so many at most are reached by any one event."""
+        return max((routes.reach for routes in self._by_status.values()), default=0)
+
+    @property
+    def jobs(self) -> list[str] | None:
+        """The only job names that matter to anybody; None if that cannot be told by name."""
+        names: set[str] = set()
+        for routes in self._by_status.values():
+            if routes.others or any(routes.by_scope.values()):
+                return None
+            names.update(job for job, watchers in routes.by_job.items() if watchers)
+        return list(names)
 
     def wanted_by(self, event: RunEvent) -> Sequence[str]:
         """The names of the sensors that this event reaches."""

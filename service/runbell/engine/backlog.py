@@ -21,7 +21,7 @@ from runbell.core.portions import (
     next_portion,
     patience,
 )
-from runbell.core.pushing import pushed
+from runbell.core.pushing import named, pushed
 from runbell.core.routing import Routes
 from runbell.engine.committer import Committer
 from runbell.engine.measures import Measures
@@ -36,14 +36,15 @@ class _Asked:
 
     members: int
     routes: Routes
-    jobs: Sequence[str] | None
+    statuses: Sequence[str]
+    jobs: str | None
     filters: str | None
 
     @classmethod
     def by(cls, cohort: Sequence[Held]) -> Self:
         filters = pushed([wanted for held in cohort for wanted in held.subscription.filters()])
         routes = Routes({held.sensor_name: held.subscription for held in cohort})
-        return cls(len(cohort), routes, _jobs(cohort), filters)
+        return cls(len(cohort), routes, routes.statuses, named(routes.jobs), filters)
 
 
 class Backlog:
@@ -72,7 +73,7 @@ class Backlog:
         """Read page by page while there is room, until the end of what was visible when this began."""
         asked = _Asked.by(cohort)
         weight = cohort[0].progress.weight
-        portion = first_portion(len(cohort), _limits(cohort, weight)[0])
+        portion = first_portion(asked.routes.reach, _limits(cohort, weight)[0])
         handed: Counter[Held] = Counter()
         while cohort := await self._with_room(cohort, weight):
             if len(cohort) < asked.members:
@@ -83,7 +84,7 @@ class Backlog:
             page = await read_page(
                 self._pool,
                 place,
-                statuses=asked.routes.statuses,
+                statuses=asked.statuses,
                 jobs=asked.jobs,
                 filters=asked.filters,
                 scanned=portion,
@@ -137,15 +138,3 @@ def _most_events(cohort: Sequence[Held]) -> int:
 
 def _still_ours(cohort: Sequence[Held]) -> list[Held]:
     return [held for held in cohort if not held.dropped]
-
-
-def _jobs(cohort: Sequence[Held]) -> list[str] | None:
-    """The only job names that matter to anybody here; None if that cannot be told by name."""
-    names: set[str] = set()
-    for held in cohort:
-        for wanted in held.subscription.filters():
-            jobs = wanted.exact_jobs()
-            if jobs is None:
-                return None
-            names |= jobs
-    return sorted(names)

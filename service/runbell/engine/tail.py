@@ -142,6 +142,8 @@ class Tail:
             del self._joining[held.sensor_name]
         for place, cohort in by_place(ready).items():
             await self._admit_cohort(place, reached, cohort)
+        if ready:
+            self._portion = min(self._portion, first_portion(self._routes.reach, MOST_HANDED))
 
     async def _admit_cohort(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> None:
         full = await self._read_on(place, reached, cohort)
@@ -153,12 +155,11 @@ class Tail:
             held.progress.head = self.head
             self._joined[held.sensor_name] = held
             self._routes.add(held.sensor_name, held.subscription)
-        self._portion = min(self._portion, first_portion(len(self._joined), MOST_HANDED))
 
     async def _read_on(self, place: Place, reached: Snapshot, cohort: Sequence[Held]) -> bool:
         """Read a few pages for them, up to where the tail is; is there more?"""
         routes = Routes({held.sensor_name: held.subscription for held in cohort})
-        portion = first_portion(len(cohort), MOST_HANDED)
+        portion = first_portion(routes.reach, MOST_HANDED)
         for _ in range(min(MOST_EVENTS // portion, ADMITTED_PAGES)):
             page = await read_page(self._session, place, upper=reached, statuses=routes.statuses, scanned=portion)
             self.passed_rows |= page.passed_rows
@@ -222,7 +223,7 @@ async def read_page(
     *,
     upper: Snapshot | None = None,
     statuses: Sequence[str] | None = None,
-    jobs: Sequence[str] | None = None,
+    jobs: str | None = None,
     filters: str | None = None,
     scanned: int = MOST_EVENTS,
 ) -> EventPage:

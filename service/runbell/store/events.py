@@ -43,13 +43,13 @@ async def read_events(
     *,
     upper: Snapshot | None = None,
     statuses: Sequence[str] | None = None,
-    jobs: Sequence[str] | None = None,
+    jobs: str | None = None,
     filters: str | None = None,
     scanned: int = 1000,
 ) -> EventPage:
     """Read one page behind `start`, of what is visible in `upper` (of the place, else as given, else now).
 
-    `statuses`, `jobs` and `filters` (of core/pushing.py): only events that these let through.
+    `statuses`, and `jobs` and `filters` (both of core/pushing.py): only events that these let through.
     """
     bound = start.upper or upper
     last = start.last or EventKey(0, 0)

@@ -8,7 +8,8 @@
 -- $3 last_xid      bigint  the key that has been read up to, or 0
 -- $4 last_event_id bigint
 -- $5 statuses      text[]  only these, or null: all
--- $6 jobs          text[]  only these, or null: all
+-- $6 jobs          jsonb   only those that are keys of this object, or null: all. Of an array each row is compared with
+--                          every element, as its plan does not know it: with 10,000 names a page took 84 ms, not 5
 -- $7 scanned       bigint  rows to scan at most
 -- $8 filters       text    JSON of core/pushing.py: only what one of these matches, or null: all
 -- → the events with the fields of RunEvent in their order, by event_id; last a row that is no event, with what was read
@@ -97,7 +98,7 @@ SELECT
     NULL::boolean AS passed_rows
 FROM page AS p
 LEFT JOIN runbell.runs AS r ON r.source = p.source AND r.run_id = p.run_id
-WHERE ($5::text[] IS NULL OR p.status = ANY ($5::text[])) AND ($6::text[] IS NULL OR p.job_name = ANY ($6::text[]))
+WHERE ($5::text[] IS NULL OR p.status = ANY ($5::text[])) AND ($6::jsonb IS NULL OR $6::jsonb ? p.job_name)
     -- Only over what the page has scanned: no index would find these, and none is needed.
     AND ($8::text IS NULL OR EXISTS (
         SELECT
