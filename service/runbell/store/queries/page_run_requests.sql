@@ -4,25 +4,52 @@
 -- $3 before bigint     request_id; null: from the newest on
 -- $4 row_limit bigint
 -- $5 scanned bigint    so many requests of the sensor are looked at
-WITH found AS (
+WITH RECURSIVE targets AS (
+    (
+        SELECT q.target
+        FROM runbell.run_requests AS q
+        WHERE $2::text IS NULL AND $1::text = 'open' AND q.state IN ('pending', 'claimed')
+        ORDER BY q.target
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT n.target
+    FROM targets AS t
+    CROSS JOIN LATERAL (
+        SELECT q.target
+        FROM runbell.run_requests AS q
+        WHERE q.state IN ('pending', 'claimed') AND q.target > t.target
+        ORDER BY q.target
+        LIMIT 1
+    ) AS n
+),
+found AS (
     (
         SELECT q.*
         FROM runbell.run_requests AS q
         WHERE $2::text IS NULL
-            AND ($1::text = 'any' OR $1::text = 'launched' AND q.state = 'launched')
+            -- Of the argument alone, so that nothing is walked through for another one.
+            AND $1::text IN ('any', 'launched')
+            AND ($1::text = 'any' OR q.state = 'launched')
             AND q.request_id < coalesce($3::bigint, 9223372036854775807)
         ORDER BY q.request_id DESC
         LIMIT $4::bigint
     )
     UNION ALL
     (
-        SELECT q.*
-        FROM runbell.run_requests AS q
-        WHERE $2::text IS NULL
-            AND $1::text = 'open'
-            AND q.state IN ('pending', 'claimed')
-            AND q.request_id < coalesce($3::bigint, 9223372036854775807)
-        ORDER BY q.request_id DESC
+        SELECT o.*
+        FROM targets AS t
+        CROSS JOIN LATERAL (
+            SELECT q.*
+            FROM runbell.run_requests AS q
+            -- As a range: of a single target the planner may look for the last among everybody's.
+            WHERE (q.target, q.request_id) < (t.target, coalesce($3::bigint, 9223372036854775807))
+                AND q.target >= t.target
+                AND q.state IN ('pending', 'claimed')
+            ORDER BY q.target DESC, q.request_id DESC
+            LIMIT $4::bigint
+        ) AS o
+        ORDER BY o.request_id DESC
         LIMIT $4::bigint
     )
     UNION ALL
