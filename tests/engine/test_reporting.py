@@ -1,6 +1,7 @@
 """What the log tells of settled evaluations: each that failed or requested, of the others what can be read."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import anyio
 import pytest
@@ -24,8 +25,8 @@ class Counting(Measures):
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
 
-    def evaluated(self, sensor: str, outcome: str) -> None:
-        self.outcomes[outcome] += 1
+    def committed(self, sensor: str, evaluations: Sequence[Evaluation]) -> None:
+        self.outcomes.update(one.conclusion.outcome for one in evaluations if one.conclusion)
 
 
 def evaluation(outcome: str, retry_in: float | None = None) -> Evaluation:
@@ -36,14 +37,12 @@ async def test_above_a_hundred_a_second_what_neither_failed_nor_requested_is_cou
     measures = Counting()
     reporter = Reporter(measures)
     with capture_logs() as told:
-        for _ in range(TOLD_PER_SECOND + 50):
-            reporter.settled("s", evaluation("acted"), ())
+        reporter.settled("s", [evaluation("acted") for _ in range(TOLD_PER_SECOND + 50)], {})
         for _ in range(20):
-            reporter.settled("s", evaluation("skipped"), ())
+            reporter.settled("s", [evaluation("skipped")], {})
         for _ in range(5):
-            reporter.settled("s", evaluation("requested"), (1,))
-            reporter.settled("s", evaluation("failed", retry_in=1.0), ())
-        reporter.settled("another", evaluation("acted"), ())
+            reporter.settled("s", [evaluation("requested"), evaluation("failed", retry_in=1.0)], {})
+        reporter.settled("another", [evaluation("acted")], {})
         reporter.flush(anyio.current_time() + 2)
 
     events = Counter(line["outcome"] for line in told if line["event"] == "sensor_evaluated" and line["sensor"] == "s")
@@ -61,7 +60,7 @@ async def test_above_a_hundred_a_second_what_neither_failed_nor_requested_is_cou
 @pytest.mark.parametrize(("retry_in", "dead"), [(1.0, 0), (None, 1)])
 async def test_a_dead_letter_is_told_once_when_nothing_will_be_tried_again(retry_in: float | None, dead: int) -> None:
     with capture_logs() as told:
-        Reporter(Measures()).settled("s", evaluation("failed", retry_in), ())
+        Reporter(Measures()).settled("s", [evaluation("failed", retry_in)], {})
 
     assert [line["event"] for line in told].count("dead_letter_added") == dead
     assert told[0]["log_level"] == "warning"
@@ -69,7 +68,8 @@ async def test_a_dead_letter_is_told_once_when_nothing_will_be_tried_again(retry
 
 async def test_a_line_names_sensor_event_run_and_what_was_requested() -> None:
     with capture_logs() as told:
-        Reporter(Measures()).settled("s", evaluation("requested"), (7, 8))
+        asked = evaluation("requested")
+        Reporter(Measures()).settled("s", [asked], {("s", asked.event.event_id, 0): [7, 8]})
 
     (line,) = told
     assert line["request_ids"] == [7, 8]

@@ -12,6 +12,7 @@ from runbell import RunRequest, RunStatusSensorContext, SkipReason, run_status_s
 from runbell.core.errors import StoreUnavailableError
 from runbell.core.events import RunEvent
 from runbell.core.progress import Evaluation
+from runbell.core.requests import Conclusion
 from runbell.engine.daemon import Daemon, DaemonOptions
 from runbell.ops import standing
 from runbell.ops.exposition import FAMILIES, write
@@ -80,7 +81,7 @@ def test_there_are_as_many_series_as_sensors_however_much_is_measured():
     for number in range(1000):
         metrics.read([event(number)])
         metrics.committed("a", [Evaluation(event(number), finished_at=time.monotonic(), duration_ms=3.0)])
-        metrics.evaluated("b", "acted")
+        metrics.committed("b", [Evaluation(event(number), conclusion=Conclusion("acted"))])
         metrics.woke(rung=number % 2 == 0)
 
     assert len(samples(text_of(metrics))) == before
@@ -95,6 +96,19 @@ def test_of_what_comes_in_bulk_a_sample_stands_for_the_rest():
     found = samples(text_of(metrics))
     assert found["runbell_seen_latency_seconds_count{}"] == 1001
     assert found['runbell_seen_latency_seconds_bucket{le="1.0"}'] == 1000
+
+
+def test_every_outcome_and_every_request_of_a_commit_is_counted():
+    metrics = Metrics(["a"])
+    outcomes = ["acted"] * 700 + ["requested"] * 299 + ["failed"]
+
+    metrics.committed("a", [Evaluation(event(n), conclusion=Conclusion(one)) for n, one in enumerate(outcomes)])
+    metrics.requested([0.02] * 299)
+
+    found = samples(text_of(metrics))
+    counted = {outcome: count for (_, outcome), count in metrics.counts().evaluations.items()}
+    assert counted == {"acted": 700, "requested": 299, "failed": 1, "skipped": 0}
+    assert found["runbell_request_latency_seconds_count{}"] == 299
 
 
 def test_what_a_function_took_is_added_up_whole():
@@ -121,7 +135,7 @@ def test_every_outcome_of_every_sensor_begins_at_zero_so_that_the_first_failure_
 def test_a_latency_is_counted_from_its_bucket_upwards(latency, bucket):
     metrics = Metrics([])
 
-    metrics.requested(latency)
+    metrics.requested([latency])
 
     found = samples(text_of(metrics))
     counted = [bound for bound in [*map(str, BUCKETS), "+Inf"] if found[bucket_of(bound)]]
@@ -134,14 +148,14 @@ def test_a_latency_is_counted_from_its_bucket_upwards(latency, bucket):
 def test_another_clock_or_an_impossible_time_does_not_spoil_the_sum(latency):
     metrics = Metrics([])
 
-    metrics.requested(latency)
+    metrics.requested([latency])
 
     assert samples(text_of(metrics))["runbell_request_latency_seconds_sum{}"] == 0
 
 
 def test_names_with_quotes_and_newlines_stay_one_line_each():
     metrics = Metrics(['a "sensor"\n\\'])
-    metrics.evaluated('a "sensor"\n\\', "acted")
+    metrics.committed('a "sensor"\n\\', [Evaluation(event(1), conclusion=Conclusion("acted"))])
 
     assert 'sensor="a \\"sensor\\"\\n\\\\"} 1.0\n' in text_of(metrics)
 

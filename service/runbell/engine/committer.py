@@ -192,16 +192,13 @@ class Committer:
         progress = self._progress_of(settlement)
         if progress is not None:
             progress.settled(settlement)
-        committed: list[Evaluation] = []
+        name = settlement.sensor_name
+        rows = [one for one in settlement.rows if (name, one.event.event_id, one.replay) in settled.rows]
         for evaluation in settlement.finished:
-            key = (settlement.sensor_name, evaluation.event.event_id, evaluation.replay)
-            self._retries.scheduled(settlement.sensor_name, evaluation)
-            if evaluation.recorded and key not in settled.rows:
-                continue
-            committed.append(evaluation)
-            self._reporter.settled(settlement.sensor_name, evaluation, settled.requests.get(key, ()))
-        if committed:
-            self._reporter.measures.committed(settlement.sensor_name, committed)
+            if evaluation.recorded or evaluation.retry_in is not None:
+                self._retries.scheduled(name, evaluation)
+        if committed := [*settlement.placed, *rows]:
+            self._reporter.settled(name, committed, settled.requests)
 
     def _queue_again(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:

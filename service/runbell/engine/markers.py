@@ -76,7 +76,8 @@ class TaskMark(Mark):
 
     def set(self) -> None:
         """Its code runs from here on."""
-        self.markers.quicken()
+        if self.markers.on_begin is not None:
+            self.markers.on_begin()
         Mark.set(self)
 
 
@@ -106,11 +107,6 @@ class Markers:
         self.numbers[BEATS] += 1
         self.numbers[SLOW] = slow
 
-    def quicken(self) -> None:
-        """A function is about to run."""
-        if self.on_begin is not None:
-            self.on_begin()
-
     @property
     def threads(self) -> int:
         """In so many threads somebody's function runs."""
@@ -118,7 +114,8 @@ class Markers:
 
     def of(self, sensor_name: str, evaluation: Evaluation) -> Mark:
         """The mark of this evaluation, not set yet."""
-        self.quicken()
+        if self.on_begin is not None:
+            self.on_begin()
         return Mark(self.numbers, self.places.get(sensor_name, -1) + 1, evaluation.event.event_id, evaluation.replay)
 
     @contextmanager

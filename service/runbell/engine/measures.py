@@ -22,11 +22,8 @@ class Measures:
     def committed(self, sensor: str, evaluations: Sequence[Evaluation]) -> None:
         """These were settled by one commit."""
 
-    def evaluated(self, sensor: str, outcome: str) -> None:
-        """An evaluation has been settled."""
-
-    def requested(self, latency_seconds: float) -> None:
-        """The requests of an event have been committed, so long after its status change."""
+    def requested(self, latencies: Sequence[float]) -> None:
+        """The requests of so many events have been committed, so many seconds after their status changes."""
 
     def lost_database(self) -> None:
         """The database went away; a new term begins when it is back."""

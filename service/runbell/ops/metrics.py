@@ -56,9 +56,9 @@ class Metrics(Measures):
 
     Example:
         >>> metrics = Metrics(["alert"])
-        >>> metrics.evaluated("alert", "acted")
-        >>> metrics.counts().evaluations["alert", "acted"]
-        1
+        >>> metrics.requested([0.0015, 0.002])
+        >>> sum(metrics.counts().stages["request"].counts)
+        2
     """
 
     sensor_names: Iterable[str]
@@ -92,16 +92,15 @@ class Metrics(Measures):
         for one, weight in sampled(evaluations):
             evaluated.observe(now - one.event.recorded_at - (since - one.finished_at), weight)
             duration.observe(one.duration_ms / 1000, weight)
+        for outcome, count in Counter([one.conclusion.outcome for one in evaluations if one.conclusion]).items():
+            key = (sensor, outcome)
+            self._evaluations[key] = self._evaluations.get(key, 0) + count
         self._seconds[sensor] = self._seconds.get(sensor, 0.0) + sum(one.duration_ms for one in evaluations) / 1000
 
-    def evaluated(self, sensor: str, outcome: str) -> None:
-        """An evaluation has been settled."""
-        key = (sensor, outcome)
-        self._evaluations[key] = self._evaluations.get(key, 0) + 1
-
-    def requested(self, latency_seconds: float) -> None:
-        """The requests of an event have been committed, so long after its status change."""
-        self._stages["request"].observe(latency_seconds)
+    def requested(self, latencies: Sequence[float]) -> None:
+        """The requests of so many events have been committed, so many seconds after their status changes."""
+        for seconds, weight in sampled(latencies):
+            self._stages["request"].observe(seconds, weight)
 
     def lost_database(self) -> None:
         """The database went away."""

@@ -136,9 +136,10 @@ def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any
         yield (
             sensor_name,
             event.event_id,
-            evaluation.replay,
-            evaluation.recorded,
-            ordinal,
+            # Of most requests nought, no and nought: not sent, they are what the statement takes for granted.
+            evaluation.replay or None,
+            evaluation.recorded or None,
+            ordinal or None,
             event.source,
             draft.job_name,
             draft.code_location,

@@ -13,8 +13,8 @@
 --              $23 due_in float8[], $24 error text[]
 -- rows that have finished: $25 sensor text[], $26 event_id bigint[], $27 replay bigint[], $28 attempts integer[]
 --              (before the call), $29 state text[] (done, retry, dead), $30 due_in float8[], $31 error text[]
--- requests:    $32 sensor text[], $33 event_id bigint[], $34 replay bigint[], $35 row boolean[] (of a row above),
---              $36 ordinal integer[], $37 target text[], $38 job_name text[], $39 code_location text[],
+-- requests:    $32 sensor text[], $33 event_id bigint[], $34 replay bigint[] (null: 0), $35 row boolean[] (of a row
+--              above; null: no), $36 ordinal integer[] (null: 0), $37 target text[], $38 job_name text[], $39 code_location text[],
 --              $40 run_key text[], $41 partition_key text[], $42 asset_selection text[], $43 run_config text[],
 --              $44 tags text[], $45 key_policy text[] (null: forever),
 --              $46 key_seconds float8[]
@@ -96,15 +96,21 @@ ticked AS (
 ),
 wanted AS MATERIALIZED (
     SELECT nextval('runbell.run_requests_request_id_seq') AS request_id, t.*
-    FROM unnest(
-        $32::text[], $33::bigint[], $34::bigint[], $35::boolean[], $36::integer[], $37::text[], $38::text[],
-        $39::text[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[],
-        $45::text[], $46::float8[]
-    ) WITH ORDINALITY AS t (
-        sensor_name, event_id, replay, of_row, ordinal, target, job_name,
-        code_location, run_key, partition_key, asset_selection, run_config, tags,
-        key_policy, key_seconds, sequence
-    )
+    FROM (
+        SELECT
+            u.sensor_name, u.event_id, coalesce(u.replay, 0) AS replay, coalesce(u.of_row, false) AS of_row,
+            coalesce(u.ordinal, 0) AS ordinal, u.target, u.job_name, u.code_location, u.run_key, u.partition_key,
+            u.asset_selection, u.run_config, u.tags, u.key_policy, u.key_seconds, u.sequence
+        FROM unnest(
+            $32::text[], $33::bigint[], $34::bigint[], $35::boolean[], $36::integer[], $37::text[], $38::text[],
+            $39::text[], $40::text[], $41::text[], $42::text[], $43::text[], $44::text[],
+            $45::text[], $46::float8[]
+        ) WITH ORDINALITY AS u (
+            sensor_name, event_id, replay, of_row, ordinal, target, job_name,
+            code_location, run_key, partition_key, asset_selection, run_config, tags,
+            key_policy, key_seconds, sequence
+        )
+    ) AS t
     JOIN held AS h ON h.sensor_name = t.sensor_name
     WHERE (
             NOT t.of_row
