@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/growth.py [--minutes 60] [--rate 500] [--closed] [--smoke]
 
-A slow command. The open transaction has an id and a snapshot, so that vacuum can remove nothing that changes meanwhile;
-with `--closed` there is none. Looked at twelve times: sizes and dead rows of the tables, the latency since the last
-look, the memory of the processes.
+A slow command. Nobody launches what is requested, so all of it stays open. The open transaction has an id and a
+snapshot, so that vacuum can remove nothing that changes meanwhile; with `--closed` there is none. Looked at twelve
+times: sizes and dead rows of the tables, the latency since the last look, the memory of the processes.
 """
 
 import argparse

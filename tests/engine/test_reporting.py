@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from runbell.core.progress import Evaluation
 from runbell.core.requests import Conclusion, RequestDraft
+from runbell.engine import reporting
 from runbell.engine.measures import Measures
 from runbell.engine.reporting import TOLD_PER_SECOND, Reporter
 from runbell.testing import made_up_event
@@ -31,6 +32,34 @@ class Counting(Measures):
 
 def evaluation(outcome: str, retry_in: float | None = None) -> Evaluation:
     return Evaluation(made_up_event(job_name="etl"), conclusion=OUTCOMES[outcome], retry_in=retry_in)
+
+
+async def test_what_was_folded_is_told_a_second_later_and_without_any_nothing_wakes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reporting, "WINDOW_SECONDS", 0.05)
+    reporter = Reporter(Measures())
+    flushes: list[float] = []
+    flush = reporter.flush
+    monkeypatch.setattr(reporter, "flush", lambda now: flushes.append(now) or flush(now))
+
+    def told_of() -> int:
+        return sum(line["acted"] for line in told if line["event"] == "sensor_evaluated_many")
+
+    with capture_logs() as told:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reporter.run)
+            await anyio.sleep(0.3)
+            assert flushes == []
+            for _ in range(2):
+                already = told_of()
+                reporter.settled("s", [evaluation("acted") for _ in range(TOLD_PER_SECOND + 50)], {})
+                with anyio.fail_after(5):
+                    while told_of() == already:
+                        await anyio.sleep(0.005)
+            tasks.cancel_scope.cancel()
+
+    assert told_of() == 100
 
 
 async def test_above_a_hundred_a_second_what_neither_failed_nor_requested_is_counted() -> None:

@@ -10,7 +10,7 @@ from runbell.core.errors import StatementRefusedError
 from runbell.core.filters import Filter
 from runbell.core.leases import Role
 from runbell.core.requests import Conclusion
-from runbell.store.daemons import Belief, beat, register_daemon
+from runbell.store.daemons import Beliefs, beat, register_daemon
 from runbell.store.events import read_events
 from runbell.store.sensors import Offered, deploy_sensors
 from support.daemons import record, until
@@ -75,7 +75,7 @@ async def pass_event(holder: Holder) -> None:
 
 async def look(holder: Holder) -> None:
     """The slow timer."""
-    believed = [Belief("one", holder.progress["one"].lease_epoch, active=True, filter_hash=0)]
+    believed = Beliefs(["one"], [holder.progress["one"].lease_epoch], active=[True], filter_hashes=[0])
     found = await beat(holder.session, holder.identity.daemon_id, believed, apart=False, timeout=5.0)
     assert not found.lost
 

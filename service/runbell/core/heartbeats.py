@@ -7,9 +7,9 @@ BEAT_SECONDS = 0.1
 LOOK_SECONDS = 0.1
 # While no function runs: ten wake-ups a second on either side would be most of what idle processes cost. A function
 # that begins makes the heart beat, and rings for a look.
-SLOW_BEAT_SECONDS = 0.5
+SLOW_BEAT_SECONDS = 0.8
 # Longer than between two slow beats, so that each look finds a new one.
-SLOW_LOOK_SECONDS = 0.6
+SLOW_LOOK_SECONDS = 0.9
 # For so long after a function has run hearts beat, and are looked at, as if one ran: events seldom come alone, and to
 # ring for each would take a processor from it.
 LINGER_SECONDS = 1.0

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import anyio
+
 from runbell.core.leases import Role
 from runbell.engine.doorbell import Doorbell
 
@@ -19,6 +21,7 @@ class Membership:
         dead: daemons that are known to have died, whatever their locks and beats say.
         marks: sensors to be kept apart from the others, or no longer.
         told: rings when one of these has changed.
+        promoted: set once it has become active.
     """
 
     role: Role = Role.ACTIVE
@@ -28,6 +31,7 @@ class Membership:
     dead: set[UUID] = field(default_factory=set)
     marks: dict[str, bool] = field(default_factory=dict)
     told: Doorbell = field(default_factory=Doorbell)
+    promoted: anyio.Event = field(default_factory=anyio.Event)
 
     @property
     def apart(self) -> bool:
@@ -37,6 +41,7 @@ class Membership:
     def promote(self, dead: Collection[UUID], apart: Collection[str]) -> None:
         """Become active: `dead` have died, and of what they held, these are kept apart from now on."""
         self.role = Role.ACTIVE
+        self.promoted.set()
         self.dead.update(dead)
         self.mark(apart, apart=True)
 

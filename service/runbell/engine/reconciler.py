@@ -14,8 +14,6 @@ log = structlog.get_logger()
 # With a trigger the gaps are rare; without, this is the only capture there is.
 WITH_TRIGGER_SECONDS = 60.0
 WITHOUT_TRIGGER_SECONDS = 1.0
-# How soon one that has been promoted begins.
-STANDBY_SECONDS = 1.0
 
 
 class Reconciler:
@@ -26,9 +24,11 @@ class Reconciler:
         self._membership = membership
 
     async def run(self) -> None:
-        """Compare for ever; ends only with the term."""
+        """Compare for ever; ends only with the term. A stand-by leaves it to others until it is promoted."""
+        if self._membership.role is not Role.ACTIVE:
+            await self._membership.promoted.wait()
         while True:
-            pause = await self._compare() if self._membership.role is Role.ACTIVE else STANDBY_SECONDS
+            pause = await self._compare()
             await anyio.sleep(pause)
 
     async def _compare(self) -> float:

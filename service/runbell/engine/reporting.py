@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from runbell.core.progress import Evaluation
+from runbell.engine.doorbell import Doorbell
 from runbell.engine.measures import Measures
 from runbell.store.settling import EvaluationKey
 
@@ -38,6 +39,7 @@ class Reporter:
     def __init__(self, measures: Measures) -> None:
         self.measures = measures
         self._windows: dict[str, _Window] = {}
+        self._begun = Doorbell()
 
     def settled(
         self, sensor_name: str, evaluations: Sequence[Evaluation], requests: Mapping[EvaluationKey, Sequence[int]]
@@ -62,10 +64,13 @@ class Reporter:
         self.measures.requested(latencies)
 
     async def run(self) -> None:
-        """Tell of the folded ones, once a second where there are any."""
+        """Tell of the folded ones, once a second while there are any; else it sleeps."""
         while True:
+            await self._begun.wait()
             await anyio.sleep(WINDOW_SECONDS)
             self.flush(anyio.current_time())
+            if self._windows:
+                self._begun.ring()
 
     def flush(self, now: float) -> None:
         """Tell of every window that has ended by `now`."""
@@ -83,6 +88,7 @@ class Reporter:
         if window is None or window.ends_at <= now:
             self.flush(now)
             window = self._windows[sensor_name] = _Window(now + WINDOW_SECONDS)
+            self._begun.ring()
         window.told += 1
         if window.told <= TOLD_PER_SECOND:
             return False

@@ -19,7 +19,7 @@ from runbell.engine.watcher import Watcher
 from runbell.store.connections import Pool
 from runbell.store.daemons import (
     Beat,
-    Belief,
+    Beliefs,
     beat,
     change_role,
     find_other_offer,
@@ -140,10 +140,8 @@ class Tenure:
             await change_role(self._pool, self._identity.daemon_id, member.role)
 
     async def _beat(self) -> Beat:
-        believed = [
-            Belief(name, self._term.epoch_of(name), name in self._term.held, filter_hash)
-            for name, filter_hash in self._hashes.items()
-        ]
+        names, held, epoch_of = list(self._hashes), self._term.held, self._term.epoch_of
+        believed = Beliefs(names, [*map(epoch_of, names)], [*map(held.__contains__, names)], [*self._hashes.values()])
         member = self._membership
         async with self._listener.turn:
             found = await beat(

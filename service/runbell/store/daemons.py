@@ -43,13 +43,16 @@ def session_suffix(daemon_id: UUID) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
-    """What a daemon believes of a sensor that it offers; epoch 0: it does not hold the lease."""
+class Beliefs:
+    """What a daemon believes of the sensors that it offers, in one order; epoch 0: it does not hold the lease.
 
-    sensor_name: str
-    lease_epoch: int
-    active: bool
-    filter_hash: int
+    As columns, because they are sent as such: an object a sensor was half of what a beat with a thousand cost.
+    """
+
+    sensor_names: Sequence[str]
+    lease_epochs: Sequence[int]
+    active: Sequence[bool]
+    filter_hashes: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -156,18 +159,13 @@ async def terminate_sessions(session: Session, daemon_ids: Iterable[UUID]) -> in
         return int(await session.fetchval(statement("terminate_sessions"), list(map(session_suffix, daemon_ids))))
 
 
-async def beat(session: Session, daemon_id: UUID, believed: Sequence[Belief], *, apart: bool, timeout: float) -> Beat:
-    """Beat once. `believed`: each sensor that is offered. `apart`: this daemon holds those that are kept apart.
+async def beat(session: Session, daemon_id: UUID, believed: Beliefs, *, apart: bool, timeout: float) -> Beat:
+    """Beat once. `believed`: of all that is offered. `apart`: this daemon holds those that are kept apart.
 
     Raises:
         StoreUnavailableError: also when there is no answer within `timeout` seconds.
     """
-    columns = (
-        [belief.sensor_name for belief in believed],
-        [belief.lease_epoch for belief in believed],
-        [belief.active for belief in believed],
-        [belief.filter_hash for belief in believed],
-    )
+    columns = (believed.sensor_names, believed.lease_epochs, believed.active, believed.filter_hashes)
     with translated():
         rows = await session.fetch(statement("beat"), daemon_id, *columns, apart, timeout=timeout)
     found = Beat()
