@@ -1,4 +1,4 @@
-"""Who compares what was captured with the orchestrator's tables: the active ones, and a stand-by once it is promoted."""
+"""Who compares what was captured with the orchestrator: the active ones, and a stand-by once it is promoted."""
 
 import asyncpg
 import pytest
