@@ -5,7 +5,7 @@ from itertools import combinations_with_replacement
 from types import SimpleNamespace
 from typing import Any, cast
 
-from runbell.core.heartbeats import BLOCKED_SECONDS, LATE_SECONDS, SLOW_LOOK_SECONDS
+from runbell.core.heartbeats import BLOCKED_SECONDS, LATE_SECONDS
 from runbell.engine.markers import NUMBERS, Mark, Markers, on_the_loop
 from runbell.engine.workers import Worker
 
@@ -64,7 +64,7 @@ def test_i4_who_begins_while_it_is_looked_at_has_held_up_nothing():
         worker = worker_with(before)
         worker.look(0.0, LATE_SECONDS)
         worker.numbers = cast("memoryview", Racing(before, writes, pauses))
-        worker.look(SLOW_LOOK_SECONDS, SLOW_LOOK_SECONDS + LATE_SECONDS)
+        worker.look(BLOCKED_SECONDS, BLOCKED_SECONDS)
         still = worker.watch.still_seconds >= BLOCKED_SECONDS
         assert not (still and not worker.watch.slow and on_the_loop(worker.numbers)), pauses
         looked += still

@@ -160,6 +160,19 @@ async def test_i4_a_worker_that_is_killed_stopped_or_told_to_end_is_replaced(
     assert silence < PROMISED_SECONDS
 
 
+async def test_i4_also_of_a_worker_that_is_stopped_after_a_quiet_time(database_url: str, tmp_path: Path) -> None:
+    """Hearts beat slowly then, and are looked at seldom."""
+    async with beside(tmp_path, database_url, offender("pass")) as others:
+        first = await others.event("worker_started", role="active")
+        async with others.quiet(seconds=2.0):
+            os.kill(first["pid"], signal.SIGSTOP)
+        await others.event("worker_promoted")
+        silence = await others.longest_silence()
+
+    print(f"\nSIGSTOP, after a quiet time: the others were silent for {silence:.3f} s at most")
+    assert silence < PROMISED_SECONDS
+
+
 async def test_i4_an_offender_that_succeeds_apart_loses_nothing(database_url: str, tmp_path: Path) -> None:
     body = "time.sleep(0.7)\nreturn dg.RunRequest(run_key=context.dagster_run.run_id)"
     async with beside(tmp_path, database_url, offender(body), RUNBELL_RETRY_BACKOFF_SECONDS="0.1") as others:
