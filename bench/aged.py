@@ -26,6 +26,7 @@ from latency import Sample, measure_one
 from options import parser_of
 from tables import print_setting, print_table
 
+from runbell.core.pushing import named
 from runbell.core.retention import DAY_SECONDS, Retention, pause_after
 from runbell.store.overview import read_sensor_states
 from runbell.store.retention import sweep
@@ -165,7 +166,9 @@ async def _pages(aged: str, url: str) -> Rows:
             took = []
             for _ in range(PAGES):
                 began = time.perf_counter()
-                await session.fetch(statement("read_events"), f"{xid}:{xid}:", None, 0, 0, statuses, jobs, 1000, None)
+                await session.fetch(
+                    statement("read_events"), f"{xid}:{xid}:", None, 0, 0, statuses, named(jobs), 1000, None
+                )
                 took.append((time.perf_counter() - began) * 1000)
             rows.append((aged, f"a page from {at}, {name}, ms", statistics.median(took)))
     await session.close()
