@@ -26,6 +26,13 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
+def beating(alarm: int) -> Calls:
+    """The calls of a process whose heart has begun to beat."""
+    calls = Calls()
+    Heart(calls, alarm, lambda: None).beat()
+    return calls
+
+
 async def until(holds: Callable[[], bool]) -> None:
     with anyio.fail_after(5):
         while not holds():
@@ -33,9 +40,8 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def test_a_function_that_begins_makes_it_beat_and_ring(pipe: tuple[int, int]):
-    calls = Calls()
+    calls = beating(pipe[1])
     numbers = calls.markers.numbers
-    Heart(calls, pipe[1], lambda: None).begin()
     assert beats_slowly(numbers)
     before = turns(numbers)
 
@@ -49,11 +55,10 @@ async def test_a_function_that_begins_makes_it_beat_and_ring(pipe: tuple[int, in
 
 
 async def test_it_lingers_and_then_beats_slowly_again(monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]):
-    monkeypatch.setattr(heart, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(heart, "LINGER_SECONDS", 1.0)
     monkeypatch.setattr(heart, "BEAT_SECONDS", 0.02)
-    calls = Calls()
+    calls = beating(pipe[1])
     numbers = calls.markers.numbers
-    Heart(calls, pipe[1], lambda: None).begin()
     calls.of("s", EVALUATION).mark.set()
     before = turns(numbers)
 
@@ -65,9 +70,8 @@ async def test_it_lingers_and_then_beats_slowly_again(monkeypatch: pytest.Monkey
 async def test_while_a_call_lives_it_does_not_slow_down(monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]):
     monkeypatch.setattr(heart, "LINGER_SECONDS", 0.05)
     monkeypatch.setattr(heart, "BEAT_SECONDS", 0.02)
-    calls = Calls()
+    calls = beating(pipe[1])
     numbers = calls.markers.numbers
-    Heart(calls, pipe[1], lambda: None).begin()
     calls.of("s", EVALUATION)
     calls.live = 1
     before = turns(numbers)
@@ -79,9 +83,8 @@ async def test_while_a_call_lives_it_does_not_slow_down(monkeypatch: pytest.Monk
     await until(lambda: beats_slowly(numbers))
 
 
-async def test_a_supervisor_that_is_gone_disturbs_nobody(pipe: tuple[int, int]):
-    calls = Calls()
-    Heart(calls, -1, lambda: None).begin()
+async def test_a_supervisor_that_is_gone_disturbs_nobody():
+    calls = beating(-1)
 
     calls.of("s", EVALUATION)
 
@@ -92,5 +95,5 @@ async def test_it_looks_on_its_way(monkeypatch: pytest.MonkeyPatch, pipe: tuple[
     monkeypatch.setattr(heart, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(heart, "SLOW_BEAT_SECONDS", 0.01)
     looks: list[bool] = []
-    Heart(Calls(), pipe[1], lambda: looks.append(True)).begin()
+    Heart(Calls(), pipe[1], lambda: looks.append(True)).beat()
     await until(lambda: len(looks) > 3)

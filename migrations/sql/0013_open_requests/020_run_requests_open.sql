@@ -1,3 +1,3 @@
--- The open requests of each target have an index; a second one over all of them cost each request a tenth of what it
--- takes the server to write it, and each claim and launch as well.
+-- The open requests of each target have an index. To keep a second one over all of them took the server 1.3 of 34.6 us an
+-- event that requests a run, and each claim and launch as well.
 DROP INDEX runbell.run_requests_open

@@ -23,8 +23,6 @@ BLOCKED_SECONDS = 0.4
 STILL_SECONDS = 2.0
 # A look that comes later than this says that the machine was busy or asleep: what lies before it counts for no more.
 LATE_SECONDS = 2 * LOOK_SECONDS
-# A heart that has stood still for so long may soon count as blocked.
-SUSPICIOUS_SECONDS = 0.25
 
 
 # A function that has had a processor for so long and has not come back is no victim of a busy machine.
@@ -70,8 +68,8 @@ class HeartWatch:
 
     @property
     def suspicious(self) -> bool:
-        """Has it stood still for so long that it must be known what its process does?"""
-        return self._waited > SUSPICIOUS_SECONDS
+        """Has it stood still for longer than between two slow beats?"""
+        return self._waited > SLOW_BEAT_SECONDS
 
     @property
     def calm(self) -> bool:
@@ -89,7 +87,7 @@ class HeartWatch:
             slow: it says that no function runs and that its next beat comes late. A function that begins makes it beat.
                 To be read before the beats.
             spent: tells of the worker's main thread; asked only when the heart stands still, and again when it does so
-                for longer, so that a healthy one costs next to nothing.
+                for longer than a slow beat takes, so that a healthy one costs next to nothing.
             most: seconds since the last look that count at most: it may come late for reasons of the machine.
         """
         if beats != self._beats:

@@ -17,7 +17,7 @@ LOOK_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Heart:
-    """It beats from `begin` on, for as long as the loop runs.
+    """Once it has begun to beat it goes on for as long as the loop runs.
 
     Attributes:
         calls: of this process; their marks stand beside the beats, in memory that the supervisor reads.
@@ -35,11 +35,8 @@ class Heart:
     _ran_at: float = 0.0
     _next: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
-        """Beat for the first time."""
-        self._beat()
-
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Beat, and go on."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._next is not None:
@@ -51,7 +48,7 @@ class Heart:
         markers = self.calls.markers
         markers.beat(slow=slow)
         markers.on_begin = self._quicken if slow else None
-        self._next = loop.call_later(SLOW_BEAT_SECONDS if slow else BEAT_SECONDS, self._beat)
+        self._next = loop.call_later(SLOW_BEAT_SECONDS if slow else BEAT_SECONDS, self.beat)
 
     def _rests(self, now: float) -> bool:
         """Has no function run for a while?"""
@@ -71,4 +68,4 @@ class Heart:
             os.write(self.alarm, b"!")
         if self._next is not None:
             self._next.cancel()
-        self._next = asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
+        self._next = asyncio.get_running_loop().call_later(BEAT_SECONDS, self.beat)

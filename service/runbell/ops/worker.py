@@ -107,7 +107,7 @@ class Worker:
             with self.opening:
                 await schema.wait_for_schema(url)
             if not self.stopping:
-                self._heart.begin()
+                self._heart.beat()
                 async with anyio.create_task_group() as inner:
                     await inner.start(self.daemon.run)
                     self._started = True

@@ -14,8 +14,8 @@
 -- rows that have finished: $25 sensor text[], $26 event_id bigint[], $27 replay bigint[], $28 attempts integer[]
 --              (before the call), $29 state text[] (done, retry, dead), $30 due_in float8[], $31 error text[]
 -- requests:    $32 sensor text[], $33 event_id bigint[], $34 replay bigint[] (null: 0), $35 row boolean[] (of a row
---              above; null: no), $36 ordinal integer[] (null: 0), $37 target text[], $38 job_name text[], $39 code_location text[],
---              $40 run_key text[], $41 partition_key text[], $42 asset_selection text[], $43 run_config text[],
+--              above; null: no), $36 ordinal integer[] (null: 0), $37 target text[], $38 job_name text[],
+--              $39 code_location text[], $40 run_key text[], $41 partition_key text[], $42 asset_selection text[], $43 run_config text[],
 --              $44 tags text[], $45 key_policy text[] (null: forever),
 --              $46 key_seconds float8[]
 -- → kind (sensor, row, request), sensor_name, event_id, replay, request_id
