@@ -33,7 +33,6 @@ from runbell.store.retention import sweep
 from runbell.store.statements import statement
 
 RATE = 50.0
-DRAINED = 20_000
 PAGES = 5
 DRAIN_SECONDS = 300.0
 STEP = 1_000_000
@@ -83,26 +82,27 @@ def main() -> None:
     parser = parser_of(__doc__, rounds=1)
     parser.add_argument("--events", default="100000,1000000,10000000", help="in the tables, with commas between them")
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--drained", type=int, default=20_000, help="events of the backlog that comes on top")
     options = parser.parse_args()
     if options.smoke:
-        options.events, options.seconds = "50000", 0.5
+        options.events, options.seconds, options.drained = "50000", 0.5, 5_000
     sizes = [int(events) for events in options.events.split(",")]
-    _report(asyncio.run(_measure(sizes, options.seconds)), options.out)
+    _report(asyncio.run(_measure(sizes, options.seconds, options.drained)), options.out)
 
 
-async def _measure(sizes: list[int], seconds: float) -> Rows:
+async def _measure(sizes: list[int], seconds: float, drained: int) -> Rows:
     with server.durable_server() as postgres, tempfile.TemporaryDirectory() as folder:
         print_setting(await server.settings_of(postgres))
         await server.migrate_template(postgres)
         log = Path(folder) / "log"
         async with server.fresh_database(postgres, FRESH) as url:
-            rows = await _live(FRESH, url, log, seconds)
+            rows = await _live(FRESH, url, log, seconds, drained)
         for events in sizes:
             async with server.fresh_database(postgres, f"aged_{events}") as url:
                 await _fill(url, events)
                 print(f"filled with {events:,} events\n", flush=True)
                 name = f"{events:,} events"
-                rows += await _live(name, url, log, seconds) + await _pages(name, url)
+                rows += await _live(name, url, log, seconds, drained) + await _pages(name, url)
                 rows += await _removed(name, url, log, seconds)
     return rows
 
@@ -129,16 +129,16 @@ async def _fill(url: str, events: int) -> None:
     await session.close()
 
 
-async def _live(name: str, url: str, log: Path, seconds: float) -> Rows:
+async def _live(name: str, url: str, log: Path, seconds: float, drained: int) -> Rows:
     """What events cost that come now."""
     contender = runbell("warning")
     session = await asyncpg.connect(url)
     sample = await _latency(contender, url, session, log, seconds)
     await wait_until(session, f"SELECT NOT ({contender.ready})", seconds=READY_SECONDS)
     above = await session.fetchval(DRAWN)
-    await write_backlog(session, DRAINED)
+    await write_backlog(session, drained)
     async with contender.serving(url, session, log) as pid:
-        await wait_answered(session, DRAINED, above=above, seconds=DRAIN_SECONDS)
+        await wait_answered(session, drained, above=above, seconds=DRAIN_SECONDS)
         peak = processes.peak_mb(pid)
     moments = await session.fetch(MOMENTS, above)
     began = time.perf_counter()

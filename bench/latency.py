@@ -9,6 +9,7 @@ known: `contenders.py`. `--only`: the contenders whose names contain one of thes
 
 import asyncio
 import json
+import math
 import sys
 import tempfile
 from collections import defaultdict
@@ -26,7 +27,7 @@ from tables import percentile, print_setting, print_table, spread
 
 TIMES = ("p50", "p95", "p99", "most")
 # Prepares statements and fills caches; not counted.
-WARM_UP = 40
+WARM_UP, WARM_UP_RATE = 40, 20
 ANSWER_SECONDS = 30.0
 # Who has not answered by so long after the last event, or as long as events came, cannot keep up with the rate.
 LEAST_ANSWER_SECONDS = 5.0
@@ -72,7 +73,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.smoke:
-        options.rounds, options.seconds, options.rates = 1, 0.4, "10,100"
+        # The others run in the smoke of `peers`.
+        options.rounds, options.seconds, options.rates, options.only = 1, 0.4, "10,100", "bare loop,runbell"
     rates = [float(rate) for rate in options.rates.split(",")]
     ours = [bare_loop("many"), bare_loop("once"), runbell(options.log_level)]
     known = [*ours, queues.pgqueuer(10), queues.procrastinate()]
@@ -112,8 +114,10 @@ async def measure_one(
     """One contender, which serves as process `pid`, at each rate that it keeps up with."""
     found: list[tuple[float, Sample]] = []
     above = await session.fetchval(DRAWN)
-    await _write(url, 20, WARM_UP, seed=0)
-    await wait_answered(session, written := WARM_UP, above=above, seconds=ANSWER_SECONDS)
+    # For no longer than is measured: a smoke would do little else.
+    written = min(WARM_UP, math.ceil(WARM_UP_RATE * seconds))
+    await _write(url, WARM_UP_RATE, written, seed=0)
+    await wait_answered(session, written, above=above, seconds=ANSWER_SECONDS)
     for rate in rates:
         count = max(int(rate * seconds), 10)
         newest = await session.fetchval("SELECT max(event_id) FROM runbell.run_events")

@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of work for one worker")
     options = parser.parse_args()
     if options.smoke:
-        options.rounds, options.seconds, options.workers = 1, 1, [1, 2]
+        options.rounds, options.seconds, options.workers = 1, 0.4, [1, 2]
     _report(asyncio.run(_measure(options)), options)
 
 
