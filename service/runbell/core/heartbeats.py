@@ -8,10 +8,10 @@ LOOK_SECONDS = 0.1
 # While no function runs: ten wake-ups a second on either side would be most of what idle processes cost. A function
 # that begins makes the heart beat, and rings for a look. With a look on top it stays below what counts as blocked, so
 # that a process which is held up for a moment, by a profiler say, is not taken for one that has stopped.
-SLOW_BEAT_SECONDS = 0.25
+SLOW_BEAT_SECONDS = 0.29
 # Longer than between two slow beats, so that each look finds a new one. Two of these and a look pass at most before a
 # process that somebody has stopped is relieved: below the second of I4.
-SLOW_LOOK_SECONDS = 0.3
+SLOW_LOOK_SECONDS = 0.34
 # For so long after a function has run hearts beat, and are looked at, as if one ran: events seldom come alone, and to
 # ring for each would take a processor from it.
 LINGER_SECONDS = 1.0
