@@ -5,7 +5,8 @@
 Each transaction is one UPDATE of the status of one run, sent by pgbench. Awake: nobody holds the bell, and no daemon is
 there to use the processor. Asleep: a session sleeps for as long as it is measured and never wakes, so that every writer
 rings: the worst that can be. The bell of advisory locks asks the same question by one lock, or one of eight keys. The
-bare trigger is the floor: what any capture in the orchestrator's own transaction costs at least.
+bare triggers are the floor, what any capture in the orchestrator's own transaction costs at least: one that keeps a run
+and its event, one that only appends to a table without an index, and one that does nothing at all.
 """
 
 import argparse
@@ -35,22 +36,23 @@ SELECT runbell.attach_source('app', 'table', '{"schema": "public", "table": "app
     "status": "status"}');
 SELECT runbell.set_triggers('app', 'row');
 """
-# The least that keeps a run and its event: two inserts, without guard, settings, tags, checks or bell.
 BARE = """
 CREATE SCHEMA bare;
-CREATE FUNCTION bare.capture() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO runbell.runs (source, run_id, job_name, status)
-    VALUES ('app', NEW.id::text, NEW.job, upper(NEW.status))
-    ON CONFLICT (source, run_id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at;
-    INSERT INTO runbell.run_events (source, run_id, job_name, status)
-    VALUES ('app', NEW.id::text, NEW.job, upper(NEW.status));
-    RETURN NULL;
-END
-$$;
+CREATE TABLE bare.changes (run_id text, job_name text, status text);
+CREATE FUNCTION bare.capture() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NULL; END $$;
 CREATE TRIGGER capture AFTER UPDATE ON public.app_runs FOR EACH ROW
 WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION bare.capture();
 """
+# The least that keeps a run and its event: two inserts, without guard, settings, tags, checks or bell.
+TWO_INSERTS = """
+INSERT INTO runbell.runs (source, run_id, job_name, status)
+VALUES ('app', NEW.id::text, NEW.job, upper(NEW.status))
+ON CONFLICT (source, run_id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at;
+INSERT INTO runbell.run_events (source, run_id, job_name, status)
+VALUES ('app', NEW.id::text, NEW.job, upper(NEW.status));
+"""
+ONE_INSERT = "INSERT INTO bare.changes VALUES (NEW.id::text, NEW.job, upper(NEW.status));"
+UNBARE = "DROP SCHEMA bare CASCADE"
 DETACH = "SELECT runbell.detach_source('app')"
 SCRIPT = r"""
 \set id random(1, :runs)
@@ -92,7 +94,9 @@ CASES = [
     Case("capture, advisory bell, asleep", bell=ADVISORY.format(key="7361001"), sleep=LOCK_KEYS),
     Case("capture, advisory bell of 8 keys, awake", bell=ADVISORY.format(key=EIGHT_KEYS)),
     Case("capture, advisory bell of 8 keys, asleep", bell=ADVISORY.format(key=EIGHT_KEYS), sleep=LOCK_KEYS),
-    Case("a bare trigger of two inserts", attach=BARE, detach="DROP SCHEMA bare CASCADE"),
+    Case("a bare trigger of two inserts", attach=BARE.format(body=TWO_INSERTS), detach=UNBARE),
+    Case("a bare trigger of one insert, no index", attach=BARE.format(body=ONE_INSERT), detach=UNBARE),
+    Case("a bare trigger that does nothing", attach=BARE.format(body=""), detach=UNBARE),
     Case("capture, NOTIFY in each", bell="PERFORM pg_notify('runbell_events', '');"),
 ]
 Samples = dict[tuple[int, str], list[tuple[float, float]]]
