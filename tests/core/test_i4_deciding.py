@@ -1,7 +1,14 @@
 """I4: what the supervisor decides from what it sees."""
 
 from runbell.core.crashes import BLAME_SECONDS, Crashes
-from runbell.core.heartbeats import BLOCKED_SECONDS, LATE_SECONDS, HeartWatch, Spent
+from runbell.core.heartbeats import (
+    BEAT_SECONDS,
+    BLOCKED_SECONDS,
+    LATE_SECONDS,
+    SLOW_BEAT_SECONDS,
+    HeartWatch,
+    Spent,
+)
 from runbell.core.isolation import FIRST_SECONDS, LONGEST_SECONDS, MOST_PROCESSES, Isolation, place_offender
 from runbell.core.relief import Condition, must_end, should_drain
 from runbell.core.stacks import crashed_thread, stacks_of
@@ -21,7 +28,7 @@ Thread 0x0000000000000abc (most recent call first):
 def looked(*looks: tuple[float, int, Spent]) -> float:
     watch = HeartWatch()
     for now, beats, spent in looks:
-        watch.look(now, beats, slow=False, spent=lambda spent=spent: spent)
+        watch.look(now, beats, pause=BEAT_SECONDS, spent=lambda spent=spent: spent)
     return watch.still_seconds
 
 
@@ -31,18 +38,18 @@ def test_a_heart_that_stands_still_is_seen_and_one_that_beats_is_not():
     assert looked(*((n / 10, 7, Spent()) for n in range(6)), (0.6, 8, Spent())) == 0
 
 
-def asked(*, slow: bool) -> list[float]:
+def asked(pause: float) -> list[float]:
     """When it was asked what the worker's thread has done, of looks at a heart that beats every 0.3 s, then no more."""
     watch = HeartWatch()
     moments = []
     for n in range(15):
-        watch.look(n / 10, min(n // 3, 3), slow=slow, spent=lambda now=n / 10: moments.append(now) or Spent())
+        watch.look(n / 10, min(n // 3, 3), pause=pause, spent=lambda now=n / 10: moments.append(now) or Spent())
     return moments
 
 
 def test_a_heart_that_says_it_beats_slowly_is_asked_about_only_when_it_stands_still_for_longer():
-    assert asked(slow=False)[:4] == [0.1, 0.4, 0.7, 1.0]
-    assert asked(slow=True) == [1.2, 1.3, 1.4]
+    assert asked(BEAT_SECONDS)[:4] == [0.1, 0.4, 0.7, 1.0]
+    assert asked(SLOW_BEAT_SECONDS) == [1.2, 1.3, 1.4]
 
 
 def test_a_machine_that_slept_is_not_blamed_on_the_worker():
@@ -134,7 +141,7 @@ def test_the_stacks_say_where_a_thread_hangs_without_what_called_it():
 def test_what_we_ourselves_held_up_counts_for_nothing():
     watch = HeartWatch()
     for moment in range(12):
-        watch.look(moment * 0.1, 7, slow=False, spent=lambda: Spent(0.0, 0.0))
+        watch.look(moment * 0.1, 7, pause=BEAT_SECONDS, spent=lambda: Spent(0.0, 0.0))
     assert watch.still_seconds > 0
 
     watch.forget()

@@ -5,7 +5,7 @@ from itertools import combinations_with_replacement
 from types import SimpleNamespace
 from typing import Any, cast
 
-from runbell.core.heartbeats import BLOCKED_SECONDS, LATE_SECONDS
+from runbell.core.heartbeats import BEAT_SECONDS, BLOCKED_SECONDS, LATE_SECONDS, SLOW_BEAT_SECONDS
 from runbell.engine.markers import NUMBERS, Mark, Markers, on_the_loop
 from runbell.engine.workers import Worker
 
@@ -43,10 +43,10 @@ def beginning() -> tuple[list[int], list[tuple[int, int]]]:
     """The numbers of a worker that has nothing to do, and what it writes when a function begins."""
     numbers = Recorded()
     markers = Markers({"s": 0}, cast("memoryview", numbers))
-    markers.beat(slow=True)
+    markers.beat(SLOW_BEAT_SECONDS)
     before = list(numbers)
     numbers.written.clear()
-    markers.beat(slow=False)
+    markers.beat(BEAT_SECONDS)
     Mark(cast("memoryview", numbers), 1, 77, 0).set()
     return before, list(numbers.written)
 

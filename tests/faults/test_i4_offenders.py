@@ -160,16 +160,25 @@ async def test_i4_a_worker_that_is_killed_stopped_or_told_to_end_is_replaced(
     assert silence < PROMISED_SECONDS
 
 
-async def test_i4_also_of_a_worker_that_is_stopped_after_a_quiet_time(database_url: str, tmp_path: Path) -> None:
-    """Hearts beat slowly then, and are looked at seldom."""
+@pytest.mark.parametrize("promoted", [False, True], ids=["first", "promoted"])
+async def test_i4_also_of_a_worker_that_is_stopped_after_a_quiet_time(
+    database_url: str, tmp_path: Path, promoted: bool
+) -> None:
+    """Hearts beat slowly then, and are looked at seldom; that of a stand-by more slowly still, until it is promoted."""
     async with beside(tmp_path, database_url, offender("pass")) as others:
-        first = await others.event("worker_started", role="active")
+        stopped = await others.event("worker_started", role="active")
+        if promoted:
+            standby = await others.event("worker_started", role="standby")
+            os.kill(stopped["pid"], signal.SIGKILL)
+            await others.event("worker_promoted")
+            await others.until(lambda: len(others.served.events("worker_started")) == 3)
+            stopped = standby
         async with others.quiet(seconds=2.0):
-            os.kill(first["pid"], signal.SIGSTOP)
-        await others.event("worker_promoted")
+            os.kill(stopped["pid"], signal.SIGSTOP)
+        await others.until(lambda: len(others.served.events("worker_promoted")) == 1 + promoted)
         silence = await others.longest_silence()
 
-    print(f"\nSIGSTOP, after a quiet time: the others were silent for {silence:.3f} s at most")
+    print(f"\nSIGSTOP, after a quiet time, promoted {promoted}: the others were silent for {silence:.3f} s at most")
     assert silence < PROMISED_SECONDS
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
+from runbell.core.heartbeats import BEAT_SECONDS, SLOW_BEAT_SECONDS, STANDBY_BEAT_SECONDS
 from runbell.engine.calls import Calls
-from runbell.engine.markers import beats_slowly, turns
+from runbell.engine.markers import pause_of, turns
 from runbell.ops import heart
 from runbell.ops.heart import Heart
 
@@ -31,6 +32,10 @@ def beating(alarm: int) -> Calls:
     calls = Calls()
     Heart(calls, alarm, lambda: None).beat()
     return calls
+
+
+def beats_slowly(numbers: memoryview) -> bool:
+    return pause_of(numbers) == SLOW_BEAT_SECONDS
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -97,3 +102,20 @@ async def test_it_looks_on_its_way(monkeypatch: pytest.MonkeyPatch, pipe: tuple[
     looks: list[bool] = []
     Heart(Calls(), pipe[1], lambda: looks.append(True)).beat()
     await until(lambda: len(looks) > 3)
+
+
+async def test_a_standby_beats_once_a_second_until_it_is_promoted_and_then_at_once(pipe: tuple[int, int]):
+    calls = Calls()
+    numbers = calls.markers.numbers
+    one = Heart(calls, pipe[1], lambda: None, standing_by=True)
+    one.rise()
+    assert turns(numbers) == 0, "it has not begun to beat"
+    one.standing_by = True
+    one.beat()
+    assert pause_of(numbers) == STANDBY_BEAT_SECONDS
+
+    one.rise()
+
+    assert (pause_of(numbers), turns(numbers)) == (BEAT_SECONDS, 2)
+    assert os.read(pipe[0], 100) == b"!"
+    await until(lambda: beats_slowly(numbers))

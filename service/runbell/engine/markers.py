@@ -20,8 +20,8 @@ BEATS = 0
 LOOP = 1
 # Of the loop's mark: index, event id, replay. Beside it, how often it was set: one that stays set is one call's.
 STEPS = 4
-# Is the next beat far off, because nothing runs?
-SLOW = 5
+# Milliseconds until the next beat: many, if nothing runs.
+PAUSE = 5
 THREADS = 8
 # Of each mark: index, event id, replay; of a thread also its ident, and its id for the operating system.
 IN_THREAD = 5
@@ -99,13 +99,13 @@ class Markers:
     on_begin: Callable[[], None] | None = None
     _free: deque[int] = field(default_factory=lambda: deque(range(MOST_THREADS)))
 
-    def beat(self, *, slow: bool) -> None:
-        """The event loop turns. `slow`: nothing runs, and the next beat comes late.
+    def beat(self, pause: float) -> None:
+        """The event loop turns, and beats again after so many seconds.
 
         In this order: who reads first that something may run, then the beats, has seen this beat.
         """
         self.numbers[BEATS] += 1
-        self.numbers[SLOW] = slow
+        self.numbers[PAUSE] = round(1000 * pause)
 
     @property
     def threads(self) -> int:
@@ -196,9 +196,9 @@ def turns(numbers: memoryview) -> int:
     return int(numbers[BEATS] + numbers[STEPS])
 
 
-def beats_slowly(numbers: memoryview) -> bool:
-    """Has the heart said that its next beat comes late?"""
-    return numbers[SLOW] != 0
+def pause_of(numbers: memoryview) -> float:
+    """After so many seconds the heart beats again, as it has said; none before it has begun."""
+    return float(numbers[PAUSE] / 1000)
 
 
 def on_the_loop(numbers: memoryview) -> Running | None:

@@ -20,7 +20,7 @@ from runbell.core.heartbeats import HeartWatch, Spent
 from runbell.core.stacks import crashed_thread, stacks_of
 from runbell.engine import processes
 from runbell.engine.channel import Begin, Channel, Counted, Failed, Ready, Role
-from runbell.engine.markers import BYTES, Running, beats_slowly, in_threads, on_the_loop, turns
+from runbell.engine.markers import BYTES, Running, in_threads, on_the_loop, pause_of, turns
 from runbell.engine.relay import Relay
 
 # So long a process may take to write its stacks down, and so long the system may take to end it.
@@ -132,8 +132,8 @@ class Worker:
 
     def look(self, now: float, most: float) -> None:
         """Take in whether its heart beats; for at most so many seconds nobody has looked."""
-        slow = beats_slowly(self.numbers)
-        self.watch.look(now, turns(self.numbers), slow=slow, spent=self._spent, most=most)
+        pause = pause_of(self.numbers)
+        self.watch.look(now, turns(self.numbers), pause=pause, spent=self._spent, most=most)
         if self.watch.suspicious:
             self._note_cpu()
         elif self.cpu:

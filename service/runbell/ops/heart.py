@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from runbell.core.heartbeats import BEAT_SECONDS, LINGER_SECONDS, SLOW_BEAT_SECONDS
+from runbell.core.heartbeats import BEAT_SECONDS, LINGER_SECONDS, SLOW_BEAT_SECONDS, STANDBY_BEAT_SECONDS
 from runbell.engine.calls import Calls
 from runbell.engine.markers import STEPS
 from runbell.ops.lateness import Lateness
@@ -23,12 +23,14 @@ class Heart:
         calls: of this process; their marks stand beside the beats, in memory that the supervisor reads.
         alarm: a descriptor: what is written there has the supervisor look at once.
         look: called once a second on the way.
+        standing_by: the process holds no sensors.
         lateness: of its beats.
     """
 
     calls: Calls
     alarm: int
     look: Callable[[], None]
+    standing_by: bool = False
     lateness: Lateness = field(default_factory=Lateness)
     _look_at: float = 0.0
     _steps: int = 0
@@ -44,11 +46,22 @@ class Heart:
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
             self.look()
-        slow = self._rests(now)
+        pause = self._pause(now)
         markers = self.calls.markers
-        markers.beat(slow=slow)
-        markers.on_begin = self._quicken if slow else None
-        self._next = loop.call_later(SLOW_BEAT_SECONDS if slow else BEAT_SECONDS, self.beat)
+        markers.beat(pause)
+        markers.on_begin = self._quicken if pause > BEAT_SECONDS else None
+        self._next = loop.call_later(pause, self.beat)
+
+    def rise(self) -> None:
+        """From stand-by to active: what it holds from now on may fall silent."""
+        self.standing_by = False
+        if self._next is not None:
+            self._quicken()
+
+    def _pause(self, now: float) -> float:
+        if not self._rests(now):
+            return BEAT_SECONDS
+        return STANDBY_BEAT_SECONDS if self.standing_by else SLOW_BEAT_SECONDS
 
     def _rests(self, now: float) -> bool:
         """Has no function run for a while?"""
@@ -62,7 +75,7 @@ class Heart:
     def _quicken(self) -> None:
         """A function is about to run: what it may hold up must be seen soon."""
         self.calls.markers.on_begin = None
-        self.calls.markers.beat(slow=False)
+        self.calls.markers.beat(BEAT_SECONDS)
         with suppress(OSError):
             # Full or gone: then somebody looks anyway, or nobody.
             os.write(self.alarm, b"!")

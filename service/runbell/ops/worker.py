@@ -96,7 +96,7 @@ class Worker:
     _heart: Heart = field(init=False)
 
     def __post_init__(self) -> None:
-        self._heart = Heart(self.calls, self.alarm, self._look)
+        self._heart = Heart(self.calls, self.alarm, self._look, self.standing_by)
 
     async def run(self, url: str) -> None:
         """Serve until told to end."""
@@ -143,6 +143,7 @@ class Worker:
                 self.daemon.promote(dead, apart)
                 if self.standing_by:
                     self.standing_by = False
+                    self._heart.rise()
                     self.channel.send(Promoted())
             case SetApart(sensors=sensors, apart=apart_now):
                 self.daemon.set_apart(sensors, apart=apart_now)
