@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from runbell.core.heartbeats import SLOW_BEAT_SECONDS, STANDBY_BEAT_SECONDS
 from support.daemons import record
-from support.offenders import Beside, beside, offender
+from support.offenders import Beside, beside, heart_pauses, offender
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 PROMISED_SECONDS = 1.0
@@ -169,11 +170,13 @@ async def test_i4_also_of_a_worker_that_is_stopped_after_a_quiet_time(
         stopped = await others.event("worker_started", role="active")
         if promoted:
             standby = await others.event("worker_started", role="standby")
+            await others.until(lambda: heart_pauses(standby["pid"]) == STANDBY_BEAT_SECONDS)
             os.kill(stopped["pid"], signal.SIGKILL)
             await others.event("worker_promoted")
             await others.until(lambda: len(others.served.events("worker_started")) == 3)
             stopped = standby
         async with others.quiet(seconds=2.0):
+            assert heart_pauses(stopped["pid"]) == SLOW_BEAT_SECONDS
             os.kill(stopped["pid"], signal.SIGSTOP)
         await others.until(lambda: len(others.served.events("worker_promoted")) == 1 + promoted)
         silence = await others.longest_silence()

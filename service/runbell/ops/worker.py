@@ -19,7 +19,7 @@ import traceback
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -88,15 +88,15 @@ class Worker:
     timeouts: list[float]
     loaded: LoadedSensors
     prints: list[str]
-    standing_by: bool
+    standing_by: InitVar[bool]
     alarm: int
     opening: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     stopping: bool = False
     _started: bool = False
     _heart: Heart = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._heart = Heart(self.calls, self.alarm, self._look, self.standing_by)
+    def __post_init__(self, standing_by: bool) -> None:
+        self._heart = Heart(self.calls, self.alarm, self._look, standing_by)
 
     async def run(self, url: str) -> None:
         """Serve until told to end."""
@@ -141,8 +141,7 @@ class Worker:
             case Promote(dead=dead, apart=apart, verdicts=verdicts):
                 self.verdicts.update(verdicts)
                 self.daemon.promote(dead, apart)
-                if self.standing_by:
-                    self.standing_by = False
+                if self._heart.standing_by:
                     self._heart.rise()
                     self.channel.send(Promoted())
             case SetApart(sensors=sensors, apart=apart_now):
