@@ -178,6 +178,47 @@ async def test_a_claim_does_not_walk_over_what_waits_for_others(connection, plan
     assert looked_at < 100
 
 
+# Another request of the sensor "s"; null is what it leaves out.
+THREE_NULLS, NEW_EVENT, NO_JSON = [None] * 3, f"{{{ROWS + 1}}}", '{"{}"}'
+MOVED = ["{s}", "{0}", "{1:1:}", *THREE_NULLS, "{2:2:}", *THREE_NULLS]
+TICK = ["{1}", "{1}", "{1}", "{0}", "{0}", "{0}", "{[]}", "{requested}"]
+ASKED = ["{sql}", "{j}", None, *THREE_NULLS, NO_JSON, NO_JSON, None, None]
+SETTLED = {
+    "settle": [*MOVED, *TICK, *[None] * 13, "{s}", NEW_EVENT, *THREE_NULLS, *ASKED],
+}
+
+
+@pytest.mark.parametrize("name", SETTLED)
+async def test_what_was_planned_while_the_tables_were_small_does_not_read_them_all_when_they_have_grown(
+    connection, name
+):
+    """They are analyzed a minute after their first rows, and then not before there are many more."""
+    await connection.execute(
+        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;"
+        "INSERT INTO runbell.sensors (sensor_name, module, declared_active, filter, filter_hash, position) "
+        "VALUES ('s', 'm', true, '{}', 1, '1:1:')"
+    )
+    await ask(connection, 1, 300)
+    await connection.execute("ANALYZE runbell.run_requests, runbell.ticks, runbell.run_keys")
+    await connection.execute(f"PREPARE settling AS {statement(name)}")
+    given = SETTLED[name]
+    await explain(connection, "settling", given)
+    await ask(connection, 301, ROWS)
+
+    done = await carry_out(connection, "settling", given)
+
+    assert {node["Relation Name"] for node in nodes(done) if node["Node Type"] == "ModifyTable"} >= {"run_requests"}
+    assert read_rows(done, "run_requests") < 10
+
+
+async def ask(session, first, last):
+    """A request of the sensor for each of these events."""
+    await session.execute(
+        "INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name) "
+        f"SELECT 's', n, 0, 'sql', 'j' FROM generate_series({first}, {last}) AS n"
+    )
+
+
 def read_rows(plan, table):
     """So many rows of a table were looked at."""
     return sum(

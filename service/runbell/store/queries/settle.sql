@@ -119,11 +119,14 @@ wanted AS MATERIALIZED (
                 WHERE r.sensor_name = t.sensor_name AND r.event_id = t.event_id AND r.replay = t.replay
             )
         )
-        -- Decided once: a repeated evaluation adds nothing to what the first one requested.
-        AND NOT EXISTS (
-            SELECT FROM runbell.run_requests AS q
+        -- Decided once: a repeated evaluation adds nothing to what the first one requested. Not NOT EXISTS, which is a
+        -- join: planned while the table was small it reads all of it, for each commit until it is analyzed again.
+        AND (
+            SELECT q.request_id
+            FROM runbell.run_requests AS q
             WHERE q.sensor_name = t.sensor_name AND q.event_id = t.event_id AND q.replay = t.replay
-        )
+            LIMIT 1
+        ) IS NULL
     -- Volatile columns are computed after the sort: ids follow the order in which the runs were asked for.
     ORDER BY t.sequence
 ),
