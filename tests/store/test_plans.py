@@ -1,11 +1,11 @@
 """Statements that are sent all the time never read a large table from end to end, wherever a sensor stands."""
 
-import json
 import re
 
 import pytest
 
 from runbell.store.statements import statement
+from support.plans import carry_out, explain, nodes, read_rows
 
 ROWS = 20_000
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -185,6 +185,7 @@ TICK = ["{1}", "{1}", "{1}", "{0}", "{0}", "{0}", "{[]}", "{requested}"]
 ASKED = ["{sql}", "{j}", None, *THREE_NULLS, NO_JSON, NO_JSON, None, None]
 SETTLED = {
     "settle": [*MOVED, *TICK, *[None] * 13, "{s}", NEW_EVENT, *THREE_NULLS, *ASKED],
+    "settle_one": [*(one and one.strip("{}") for one in (*MOVED, *TICK)), NEW_EVENT, None, *ASKED],
 }
 
 
@@ -219,15 +220,6 @@ async def ask(session, first, last):
     )
 
 
-def read_rows(plan, table):
-    """So many rows of a table were looked at."""
-    return sum(
-        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
-        for node in nodes(plan)
-        if node.get("Relation Name") == table
-    )
-
-
 async def walked(session, plan):
     """The indexes over all rows of large tables that a plan reads without a bound on their first column.
 
@@ -252,23 +244,6 @@ async def walked(session, plan):
     }
 
 
-async def explain(session, prepared, given, options="FORMAT JSON"):
-    values = ", ".join("NULL" if one is None else f"'{one}'" if isinstance(one, str) else str(one) for one in given)
-    return json.loads(await session.fetchval(f"EXPLAIN ({options}) EXECUTE {prepared}({values})"))[0]["Plan"]
-
-
-async def carry_out(session, prepared, given):
-    """The plan, without the branches that it says are not for these arguments; what it did is undone."""
-    transaction = session.transaction()
-    await transaction.start()
-    plan = await explain(session, prepared, given, "FORMAT JSON, ANALYZE, TIMING OFF")
-    await transaction.rollback()
-    for node in list(nodes(plan)):
-        if "One-Time Filter" in node:
-            node["Plans"] = [below for below in node.get("Plans", []) if below["Actual Loops"]]
-    return plan
-
-
 def sequential(plan):
     """The large tables that it reads from end to end."""
     return {node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"} & LARGE
@@ -276,10 +251,3 @@ def sequential(plan):
 
 async def scans(session, prepared, given):
     return sequential(await explain(session, prepared, given))
-
-
-def nodes(plan, *, first_alone=True):
-    yield plan
-    for below in plan.get("Plans", []):
-        if first_alone or plan["Node Type"] != "Limit" or plan["Plan Rows"] > 1 or "Filter" in below:
-            yield from nodes(below, first_alone=first_alone)

@@ -7,7 +7,7 @@ from runbell.core.lags import Kind
 from runbell.core.places import Place, Snapshot
 from runbell.store.connections import Connection, Session
 from runbell.store.failures import translated
-from runbell.store.places import columns_of
+from runbell.store.places import fields_of
 from runbell.store.statements import statement
 
 
@@ -42,7 +42,7 @@ async def read_place_at(session: Session, moment: Moment) -> Place:
 
 async def count_between_places(session: Session, place: Place | None, new: Place, *, narrowed: bool = False) -> Between:
     """What moving from one place to another passes over and brings back. None: never started, nothing is to come."""
-    columns = [None] * 4 if place is None else [column[0] for column in columns_of([place])]
+    columns = (None,) * 4 if place is None else fields_of(place)
     with translated():
         rows = await session.fetch(statement("count_between_places"), *columns, str(new.position), narrowed)
     counts: Sequence[dict[Kind, int]] = ({}, {})

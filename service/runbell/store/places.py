@@ -20,11 +20,15 @@ def place_of(row: asyncpg.Record) -> Place:
     )
 
 
-def columns_of(places: Sequence[Place]) -> tuple[list[str], list[str | None], list[Any], list[Any]]:
+def fields_of(place: Place) -> tuple[str, str | None, int | None, int | None]:
+    """A place as the values of these columns."""
+    upper = None if place.upper is None else str(place.upper)
+    if place.last is None:
+        return (str(place.position), upper, None, None)
+    return (str(place.position), upper, place.last.xid, place.last.event_id)
+
+
+def columns_of(places: Sequence[Place]) -> list[list[Any]]:
     """Places as four arrays."""
-    return (
-        [str(place.position) for place in places],
-        [None if place.upper is None else str(place.upper) for place in places],
-        [None if place.last is None else place.last.xid for place in places],
-        [None if place.last is None else place.last.event_id for place in places],
-    )
+    rows = [fields_of(place) for place in places]
+    return [[row[number] for row in rows] for number in range(4)]

@@ -10,7 +10,7 @@ from runbell.core.progress import Evaluation, Settlement
 from runbell.core.replays import replayed_key
 from runbell.store.connections import Session
 from runbell.store.failures import translated
-from runbell.store.places import columns_of
+from runbell.store.places import columns_of, fields_of
 from runbell.store.statements import statement
 
 EvaluationKey = tuple[str, int, int]
@@ -18,6 +18,9 @@ EvaluationKey = tuple[str, int, int]
 DETAILS = 20
 DETAIL_CHARACTERS = 500
 TICK_WIDTH = 8
+REQUEST_WIDTH = 15
+# Of a request's columns those that say something where there are no rows: neither sensor, replay nor row.
+WITHOUT_ROWS = (1, *range(4, REQUEST_WIDTH))
 # Of what a shadow passed nothing was evaluated.
 COUNTED = ("requested", "acted", "skipped", "failed")
 
@@ -43,6 +46,8 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
         StatementRefusedError: the database refuses a value; nothing took effect.
         StoreUnavailableError: the outcome is unknown.
     """
+    if len(settlements) == 1 and _leaves_no_rows(settlements[0]):
+        return await settle_one(session, settlements[0])
     # Whoever locks several sensors does so in the order of their names.
     ordered = sorted(settlements, key=lambda s: s.sensor_name)
     columns: list[list[Any]] = [
@@ -65,6 +70,39 @@ async def settle(session: Session, settlements: Sequence[Settlement]) -> Settled
             settled.rows.add((sensor_name, event_id, replay))
         elif kind == "request":
             settled.requests.setdefault((sensor_name, event_id, replay), []).append(request_id)
+    return settled
+
+
+def _leaves_no_rows(settlement: Settlement) -> bool:
+    """Does its place move, over nothing that stands or will stand in `evaluations`?"""
+    if settlement.overtaken or settlement.rows or not settlement.placed:
+        return False
+    conclusions = (evaluation.conclusion for evaluation in settlement.placed)
+    return all(conclusion is not None and conclusion.outcome != "failed" for conclusion in conclusions)
+
+
+async def settle_one(session: Session, settlement: Settlement) -> Settled:
+    """The same for one sensor that leaves no rows, which is what nearly every commit of live events is.
+
+    By a statement of its own, because starting it takes the longer the larger it is: of a server process that has slept
+    for 8 ms, as it has at 100 events/s, this one takes 0.63 and the other 0.84 ms (medians of 300 in turn).
+    """
+    requests = _requests([settlement])
+    with translated():
+        found = await session.fetch(
+            statement("settle_one"),
+            settlement.sensor_name,
+            settlement.lease_epoch,
+            *fields_of(settlement.place),
+            *fields_of(settlement.new_place),
+            *_tick(settlement),
+            *(_unless_empty(requests[number]) for number in WITHOUT_ROWS),
+        )
+    settled = Settled()
+    for event_id, request_id, _ in found:
+        settled.sensors.add(settlement.sensor_name)
+        if request_id is not None:
+            settled.requests.setdefault((settlement.sensor_name, event_id, 0), []).append(request_id)
     return settled
 
 
@@ -126,7 +164,7 @@ def _requests(settlements: Iterable[Settlement]) -> list[list[Any]]:
         for evaluation in s.finished:
             if evaluation.conclusion is not None and evaluation.conclusion.requests:
                 rows.extend(_requests_of(s.sensor_name, evaluation))
-    return _transposed(rows, 15)
+    return _transposed(rows, REQUEST_WIDTH)
 
 
 def _requests_of(sensor_name: str, evaluation: Evaluation) -> Iterable[tuple[Any, ...]]:
