@@ -6,6 +6,7 @@ Our sessions set their own time-outs and isolation level; what they leave alone 
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import anyio
 import asyncpg
@@ -13,8 +14,12 @@ import pytest
 import structlog
 
 from runbell.engine.daemon import Daemon, DaemonOptions
+from runbell.engine.sessions import Sessions
+from runbell.store.sources import close_source_gaps
+from runbell.store.statements import statement
 from support.answering import called, once, twice
 from support.daemons import evaluations, record, requested_keys, running, until
+from support.plans import carry_out, explain, read_rows
 from support.writers import answer_time, compare, writing
 
 Session = asyncpg.Connection
@@ -227,3 +232,60 @@ async def test_what_is_done_again_and_again_does_not_read_all_sensors_however_fe
 
     of_a_start, with_acts = counts[1] - counts[0], counts[2] - counts[1]
     assert with_acts - of_a_start < 10
+
+
+async def happen(session: Session, first: int, last: int) -> None:
+    """Runs of these numbers, and for each an event and a request."""
+    numbers = f"generate_series({first}, {last}) AS n"
+    await session.execute(
+        "INSERT INTO runbell.runs (source, run_id, job_name, status) "
+        f"SELECT 'sql', 'run-' || n, 'j', 'SUCCESS' FROM {numbers}; "
+        "INSERT INTO runbell.run_events (source, run_id, job_name, status, native_status) "
+        f"SELECT 'sql', 'run-' || n, 'j', 'SUCCESS', 'SUCCESS' FROM {numbers}; "
+        "INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name, run_id, state) "
+        f"SELECT 's', n, 0, 'sql', 'j', 'run-' || n, 'launched' FROM {numbers}"
+    )
+
+
+async def nothing(_: object) -> None:
+    """Asks nothing of a session."""
+
+
+async def test_i1_a_read_that_was_planned_while_there_were_few_events_does_not_read_them_all(
+    database_url: str, connection: Session
+) -> None:
+    """They are analyzed a minute after the first fifty, and then not before there are many more."""
+    few, many = 60, 3_000
+    await happen(connection, 1, few)
+    await connection.execute("ANALYZE runbell.runs, runbell.run_events, runbell.run_requests")
+    async with AsyncExitStack() as stack:
+        sessions = await Sessions.opened(stack, database_url, "test", nothing)
+        another = await stack.enter_async_context(sessions.pool.acquire())
+        for session in (sessions.reading, another):
+            now = await connection.fetchval("SELECT pg_current_snapshot()::text")
+            given = [now, None, 0, 0, "{SUCCESS}", None, 10, None]
+            await session.execute("PREPARE reading AS " + statement("read_events"))
+            await explain(session, "reading", given)
+            await happen(connection, few + 1, few + many)
+
+            done = await carry_out(session, "reading", given)
+
+            looked_at = {table: read_rows(done, table) for table in ("run_events", "runs", "run_requests")}
+            assert looked_at["run_events"] >= 10
+            assert max(looked_at.values()) < 50, looked_at
+            few += many
+
+
+async def test_an_orchestrators_tables_are_read_as_the_planner_thinks_best(
+    database_url: str, connection: Session
+) -> None:
+    async with AsyncExitStack() as stack:
+        sessions = await Sessions.opened(stack, database_url, "test", nothing)
+        one = await stack.enter_async_context(sessions.pool.acquire())
+        transaction = one.transaction()
+        await transaction.start()
+        await close_source_gaps(one, "nobody's", 1)
+        during = await one.fetchval("SHOW enable_seqscan")
+        await transaction.rollback()
+
+        assert (during, await one.fetchval("SHOW enable_seqscan")) == ("on", "off")
