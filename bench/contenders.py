@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 import bare
 import processes
+import stripped
 
 HERE = Path(__file__).resolve().parent
 # Records the status change of run $1, as any orchestrator would.
@@ -167,6 +168,16 @@ def bare_loop(how: str) -> Contender:
         command=(sys.executable, str(HERE / "bare.py"), "{url}", how),
         prepare=bare.PREPARE,
         ready=listening(bare.READY),
+    )
+
+
+def own_statements() -> Contender:
+    """The bare loop with Runbell's statements in place of its own."""
+    return Contender(
+        name="bare loop, statements of runbell",
+        command=(sys.executable, str(HERE / "stripped.py"), "{url}"),
+        prepare=stripped.PREPARE,
+        ready=listening(stripped.READY),
     )
 
 

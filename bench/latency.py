@@ -20,7 +20,7 @@ import asyncpg
 import processes
 import queues
 import server
-from contenders import DRAWN, HERE, RECORD, Contender, Session, bare_loop, runbell, wait_answered
+from contenders import DRAWN, HERE, RECORD, Contender, Session, bare_loop, own_statements, runbell, wait_answered
 from figures import Figures
 from options import parser_of
 from tables import percentile, print_setting, print_table, spread
@@ -76,7 +76,7 @@ def main() -> None:
         # The others run in the smoke of `peers`.
         options.rounds, options.seconds, options.rates, options.only = 1, 0.4, "10,100", "bare loop,runbell"
     rates = [float(rate) for rate in options.rates.split(",")]
-    ours = [bare_loop("many"), bare_loop("once"), runbell(options.log_level)]
+    ours = [bare_loop("many"), bare_loop("once"), own_statements(), runbell(options.log_level)]
     known = [*ours, queues.pgqueuer(10), queues.procrastinate()]
     contenders = [one for one in known if any(part in one.name for part in options.only.split(","))]
     samples = asyncio.run(measure(options.rounds, rates, options.seconds, contenders))
