@@ -2,5 +2,5 @@
 -- $1 source text
 -- $2 most integer  runs in one transaction
 SELECT runbell.close_gaps($1::text, $2::integer)
--- Sessions that send this plan without sequential scans; an orchestrator's own tables are read as the planner thinks best.
+-- Who sends this plans without sequential scans; an orchestrator's own tables are read as the planner thinks best.
 FROM (SELECT set_config('enable_seqscan', 'on', true)) AS planned
