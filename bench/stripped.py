@@ -13,9 +13,9 @@ import uvloop
 from runbell.core.places import Place, Snapshot
 from runbell.core.progress import Evaluation, Settlement
 from runbell.core.requests import Conclusion, RequestDraft
-from runbell.engine.sessions import PLANS, SCANS
+from runbell.engine.sessions import PLANS
 from runbell.store.bell import Sleep
-from runbell.store.connections import connect
+from runbell.store.connections import SCANS, connect
 from runbell.store.events import read_events
 from runbell.store.settling import settle
 

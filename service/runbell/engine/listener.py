@@ -13,9 +13,9 @@ import anyio
 
 from runbell.core.errors import StoreUnavailableError
 from runbell.engine.doorbell import Doorbell
-from runbell.engine.sessions import PLANS, SCANS
+from runbell.engine.sessions import PLANS
 from runbell.store.bell import keeps_backend, ring_events
-from runbell.store.connections import Pool, Session, connect
+from runbell.store.connections import SCANS, Pool, Session, connect
 from runbell.store.daemons import Identity, hold_session_lock
 from runbell.store.failures import translated
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-from runbell.store.connections import Connection, Pool, Session, connect, connect_pool
+from runbell.store.connections import SCANS, Connection, Pool, Session, connect, connect_pool
 from runbell.store.failures import translated
 
 # Reader, tenure, and what contexts are asked; more would only wait for one another on a busy server.
@@ -14,11 +14,6 @@ POOL_SIZE = 5
 # Planning a read for its own arguments takes 0.7 ms each time, longer than reading, and gives the same plan:
 # tests/store/test_plans.py looks at both.
 PLANS = "force_generic_plan"
-# What was planned for a table that had just been analyzed while it was small reads it from end to end until it is
-# analyzed again, a minute later at the soonest: `sensors` in each commit, with all the versions of its rows that an
-# open transaction keeps (23 ms after two minutes); events, runs and requests in each read (analyzed with 60 of each, a
-# page of 1,000 among 5,000 took 59 in place of 5.5 ms).
-SCANS = "off"
 
 
 @dataclass(frozen=True, slots=True)

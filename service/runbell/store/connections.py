@@ -24,6 +24,12 @@ CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 20.0
 # Queries after which a pool replaces a connection, and with it all that it has prepared.
 NEVER_TOO_OLD = 10**12
+# The setting `enable_seqscan` of sessions that send the same statements all the time. What was planned for a table that
+# had just been analyzed while it was small reads it from end to end until it is analyzed again, a minute later at the
+# soonest: `sensors` in each commit, with all the versions of its rows that an open transaction keeps (23 ms after two
+# minutes); events, runs and requests in each read (analyzed with 60 of each, a page of 1,000 among 5,000 took 59 in
+# place of 5.5 ms); all requests twice for each launch.
+SCANS = "off"
 TIMEOUTS = {
     "statement_timeout": "15s",
     "lock_timeout": "10s",
