@@ -115,6 +115,25 @@ async def test_a_sensor_that_is_settled_alone_and_one_beside_another_come_to_the
     assert dict(moved) == {name: str(one.new_place.position) for name, one in planned.items()}
 
 
+async def test_a_run_key_that_is_taken_or_free_again_is_treated_alike(connection):
+    asks = Conclusion("requested", (RequestDraft("a_job", run_key="k", key_policy="until_success", key_seconds=60.0),))
+    holder = await holding(connection, THREE, events=3)
+    for one in list(holder.unfinished):
+        holder.finish(one, asks)
+    made: dict[str, list[int]] = {"alone": [], "beside": []}
+    for number in range(3):
+        if number == 2:
+            await connection.execute("UPDATE runbell.run_keys SET expires_at = clock_timestamp() - interval '1 s'")
+        planned = {settlement.sensor_name: settlement for settlement in holder.plan(0.0, 1)}
+        for names in (["alone"], ["beside", "other"]):
+            part = [planned[name] for name in names]
+            settled = await holder.settle(part)
+            holder.apply(part, settled.sensors)
+            made[names[0]].append(len(asked_by(settled, names[0])))
+
+    assert made == {"alone": [1, 0, 1], "beside": [1, 0, 1]}
+
+
 @pytest.mark.parametrize("answer", ["acts", "asks"])
 @pytest.mark.parametrize("together", [False, True], ids=["alone", "beside another"])
 @pytest.mark.parametrize(
