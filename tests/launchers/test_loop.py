@@ -343,35 +343,3 @@ async def test_a_lost_connection_is_replaced_and_the_queue_is_read_again(
 async def test_a_database_that_is_away_at_the_start_is_an_error(database_url: str) -> None:
     with pytest.raises(StoreUnavailableError):
         await LaunchLoop(database_url.replace("/test_", "/gone_"), Recorded(), OPTIONS).run()
-
-
-async def test_a_claim_that_was_planned_while_there_were_few_requests_does_not_read_them_all(
-    database_url: str, connection: Connection
-) -> None:
-    """They are analyzed a minute after the first fifty, and then not before there are many more."""
-    few, many = 60, 10_000
-    add = (
-        "INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name) "
-        "SELECT 'chain', 2, n, $3, 'transform' FROM generate_series($1::int, $2::int) AS n"
-    )
-    target = Recorded()
-
-    async def asked(count: int) -> bool:
-        return len(target.requests) == count
-
-    async def told() -> bool:
-        # A session that ends tells what it has done: a claim and a completion for each.
-        changed = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'run_requests'"
-        return await connection.fetchval(changed) == 2 * (few + 1)
-
-    await connection.execute(add, 1, few, "here")
-    await connection.execute("ANALYZE runbell.run_requests")
-    async with launching(database_url, target, replace(OPTIONS, concurrent=1)):
-        await until(lambda: asked(few))
-        await connection.execute(add, few + 1, few + many, "there")
-        await add_request(connection)
-        await until(lambda: asked(few + 1))
-    await until(told)
-
-    read = await connection.fetchval("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'run_requests'")
-    assert read < many

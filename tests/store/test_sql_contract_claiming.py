@@ -278,3 +278,40 @@ async def until_waiting(observer, waiter):
     async with asyncio.timeout(10):
         while not await observer.fetchval("SELECT cardinality(pg_blocking_pids($1))", waiter.get_server_pid()):
             await asyncio.sleep(0.01)
+
+
+async def test_what_was_planned_while_there_were_few_requests_does_not_read_them_all(connection, other):
+    """In sessions of an operator's own launcher; a small table is analyzed a minute after its first fifty rows."""
+    few, many = 60, 10_000
+    for ordinal in range(few):
+        await add(connection, ordinal=ordinal, target="here")
+    await connection.execute("ANALYZE runbell.run_requests")
+    for _ in range(few // 3):  # PostgreSQL keeps a plan after the fifth time.
+        await take_and_give_back(other)
+    await connection.execute(
+        "INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name) "
+        "SELECT 'a', 2, n, 'there', 'j' FROM generate_series(1, $1::int) AS n",
+        many,
+    )
+    before = await read_in_sequence(connection, other)
+
+    await take_and_give_back(other)
+
+    assert await read_in_sequence(connection, other) == before
+
+
+async def take_and_give_back(session):
+    for request in await claim(session, max_requests=2, targets=["here"]):
+        given = request["request_id"], request["attempts"]
+        assert await session.fetchval("SELECT runbell.renew_run_request($1, $2, '1 minute')", *given)
+        if request["request_id"] % 2:
+            assert await session.fetchval("SELECT runbell.complete_run_request($1, $2, 'r')", *given)
+        else:
+            assert await session.fetchval("SELECT runbell.fail_run_request($1, $2, 'away')", *given)
+
+
+async def read_in_sequence(session, counted):
+    await counted.execute("SELECT pg_stat_force_next_flush()")
+    await counted.fetchval("SELECT 1")
+    await session.execute("SELECT pg_stat_clear_snapshot()")
+    return await session.fetchval("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'run_requests'")

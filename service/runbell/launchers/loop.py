@@ -18,7 +18,7 @@ from runbell.launchers.launching import Launching
 from runbell.launchers.options import LaunchOptions
 from runbell.launchers.reach import Reach
 from runbell.launchers.targets import Target, TargetAwayError
-from runbell.store.connections import SCANS, Pool, connect_pool, given_as
+from runbell.store.connections import Pool, connect_pool, given_as
 from runbell.store.requests import claim_run_requests
 from runbell.store.waking import wake_on_requests
 
@@ -57,7 +57,7 @@ class LaunchLoop:
             StoreUnavailableError: the database cannot be reached at the start. Later losses are waited out.
         """
         size = self._options.concurrent + 1
-        pool = await connect_pool(self._database_url, role="launcher", size=size, enable_seqscan=SCANS)
+        pool = await connect_pool(self._database_url, role="launcher", size=size)
         try:
             async with anyio.create_task_group() as tasks:
                 with given_as("RUNBELL_LISTEN_URL" if self._options.listen_url else None):

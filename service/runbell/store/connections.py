@@ -28,7 +28,7 @@ NEVER_TOO_OLD = 10**12
 # had just been analyzed while it was small reads it from end to end until it is analyzed again, a minute later at the
 # soonest: `sensors` in each commit, with all the versions of its rows that an open transaction keeps (23 ms after two
 # minutes); events, runs and requests in each read (analyzed with 60 of each, a page of 1,000 among 5,000 took 59 in
-# place of 5.5 ms); all requests twice for each launch.
+# place of 5.5 ms). The functions of launchers have it of their own (migrations, planning).
 SCANS = "off"
 TIMEOUTS = {
     "statement_timeout": "15s",

@@ -1,0 +1,1 @@
+ALTER FUNCTION runbell.renew_run_request(bigint, integer, interval) SET enable_seqscan = off
