@@ -15,6 +15,7 @@ MODULES = [
     "runbell",
     "runbell.ops.loading",
     "runbell.ops.import_failures",
+    "runbell.ops.imports",
     "runbell.ops.folders",
     "runbell.ops.metrics",
     "runbell.ops.http",

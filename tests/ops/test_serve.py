@@ -1,7 +1,10 @@
 """`runbell serve` as a process that does its work and is told to stop."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -106,3 +109,17 @@ def until(holds, seconds=10):
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.01)
+
+
+def test_what_it_never_uses_it_does_not_load_and_others_may():
+    given_up = "import sys; from runbell.ops.cli import app\ntry: app(['serve'])\nexcept SystemExit: "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{given_up}print('rich' in sys.modules, 'structlog' in sys.modules); import rich"],
+        env={name: value for name, value in os.environ.items() if not name.startswith("RUNBELL_")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert done.stdout == "False True\n"
