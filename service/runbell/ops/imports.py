@@ -12,12 +12,12 @@ def without(package: str) -> Iterator[None]:
     Not where somebody else's code runs: what was imported in the block goes on without the package.
 
     Example:
-        >>> with without("colorsys"):
-        ...     import colorsys
+        >>> with without("tabnanny"):
+        ...     import tabnanny
         Traceback (most recent call last):
         ...
-        ModuleNotFoundError: import of colorsys halted; None in sys.modules
-        >>> import colorsys
+        ModuleNotFoundError: import of tabnanny halted; None in sys.modules
+        >>> import tabnanny
     """
     if package in sys.modules:
         yield
