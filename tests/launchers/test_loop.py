@@ -14,9 +14,11 @@ from structlog.testing import capture_logs
 
 from runbell.core.errors import StoreUnavailableError
 from runbell.core.queue import QueuedRequest
+from runbell.launchers import loop
 from runbell.launchers.claims import Claim
 from runbell.launchers.loop import LaunchLoop
 from runbell.launchers.options import LaunchOptions
+from runbell.store.requests import claim_run_requests
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -343,3 +345,55 @@ async def test_a_lost_connection_is_replaced_and_the_queue_is_read_again(
 async def test_a_database_that_is_away_at_the_start_is_an_error(database_url: str) -> None:
     with pytest.raises(StoreUnavailableError):
         await LaunchLoop(database_url.replace("/test_", "/gone_"), Recorded(), OPTIONS).run()
+
+
+def late(claimed: anyio.Event, let_go: anyio.Event) -> Callable[..., Awaitable[list[QueuedRequest]]]:
+    """A claim whose answer is on its way from the moment that it has been committed until it is let go."""
+
+    async def claim(*given: Any, **named: Any) -> list[QueuedRequest]:
+        found = await claim_run_requests(*given, **named)
+        if found:
+            claimed.set()
+            await let_go.wait()
+        return found
+
+    return claim
+
+
+async def test_what_has_been_claimed_when_it_is_told_to_stop_is_launched(
+    database_url: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it would be held for nobody until the hold has run out."""
+    claimed, let_go = anyio.Event(), anyio.Event()
+    monkeypatch.setattr(loop, "claim_run_requests", late(claimed, let_go))
+    request_id, later = await add_request(connection), await add_request(connection, ordinal=1)
+    with anyio.fail_after(8):
+        async with anyio.create_task_group() as outer:
+            loops = anyio.CancelScope()
+
+            async def run() -> None:
+                with loops:
+                    async with launching(database_url, Recorded(), replace(OPTIONS, concurrent=1)):
+                        await anyio.sleep_forever()
+
+            outer.start_soon(run)
+            await claimed.wait()
+            loops.cancel()
+            let_go.set()
+
+    assert (await request_of(connection, request_id))["state"] == "launched"
+    assert (await request_of(connection, later))["attempts"] == 0
+
+
+async def test_a_claim_that_is_not_answered_does_not_keep_it_from_stopping(
+    database_url: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed = anyio.Event()
+    monkeypatch.setattr(loop, "claim_run_requests", late(claimed, anyio.Event()))
+    await add_request(connection)
+    target = Recorded()
+    with anyio.fail_after(8):
+        async with launching(database_url, target, replace(OPTIONS, drain_seconds=0.1)):
+            await claimed.wait()
+
+    assert target.requests == []

@@ -1,7 +1,8 @@
 """Drives one target: claims run requests and has them launched within limits, until it is cancelled.
 
 Rung by `runbell_requests`; a slow read finds what no ring announced. A claim is fenced by its attempt, so of two
-launchers only one ever reports a request. Cancelling ends the claiming; launches in flight get `drain_seconds`.
+launchers only one ever reports a request. Cancelling ends the claiming; what has been claimed by then gets
+`drain_seconds` to be launched.
 """
 
 import heapq
@@ -44,6 +45,7 @@ class LaunchLoop:
         self._options = options
         self._rung = anyio.Event()
         self._in_flight: set[anyio.CancelScope] = set()
+        self._claiming = anyio.CancelScope()
         self._deadline = math.inf
         self._retries_at: list[float] = []
         self._backoff = 0.0
@@ -64,7 +66,9 @@ class LaunchLoop:
                     await tasks.start(wake_on_requests, self._options.listen_url or self._database_url, self._ring)
                 task_status.started()
                 try:
-                    await self._claim_all(pool, tasks)
+                    # Not in this task: when that is cancelled, a claim goes on, and is given its deadline at once.
+                    tasks.start_soon(self._claim_all, pool, tasks)
+                    await anyio.sleep_forever()
                 finally:
                     self._end_within(self._options.drain_seconds)
         finally:
@@ -109,15 +113,19 @@ class LaunchLoop:
         return max(min(free, room), 0)
 
     async def _claim(self, pool: Pool, free: int) -> list[QueuedRequest]:
+        """Those that were claimed. Whoever is told to stop still hears of them: they would be held for nobody."""
         options = self._options
+        claimed: list[QueuedRequest] = []
+        self._claiming = anyio.CancelScope(shield=True, deadline=self._deadline)
         try:
-            claimed = await claim_run_requests(
-                pool,
-                consumer=options.consumer,
-                max_requests=free,
-                hold_seconds=options.hold_seconds,
-                targets=options.targets,
-            )
+            with self._claiming:
+                claimed = await claim_run_requests(
+                    pool,
+                    consumer=options.consumer,
+                    max_requests=free,
+                    hold_seconds=options.hold_seconds,
+                    targets=options.targets,
+                )
         except StoreUnavailableError as error:
             self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF_SECONDS), LONGEST_BACKOFF_SECONDS)
             log.warning("claim_failed", error=str(error), retry_in_seconds=self._backoff)
@@ -160,5 +168,5 @@ class LaunchLoop:
 
     def _end_within(self, seconds: float) -> None:
         self._deadline = anyio.current_time() + seconds
-        for scope in self._in_flight:
+        for scope in (self._claiming, *self._in_flight):
             scope.deadline = self._deadline
