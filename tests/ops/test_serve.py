@@ -104,13 +104,6 @@ def test_a_function_that_never_returns_does_not_keep_it(tmp_path, database_url, 
     assert psql(database_url, "SELECT state FROM runbell.evaluations") == ("" if timeout == "60" else "retry\n")
 
 
-def until(holds, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.01)
-
-
 def test_what_it_never_uses_it_does_not_load_and_others_may():
     given_up = "import sys; from runbell.ops.cli import app\ntry: app(['serve'])\nexcept SystemExit: "
     done = subprocess.run(
@@ -123,3 +116,10 @@ def test_what_it_never_uses_it_does_not_load_and_others_may():
     )
 
     assert done.stdout == "False True\n"
+
+
+def until(holds, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.01)
