@@ -59,6 +59,24 @@ async def test_serve_launches_what_its_sensors_request_and_drains_both(database_
     assert ended.stdout.count('"daemon_stopped"') == 1
 
 
+async def test_a_launcher_that_is_stopped_in_the_middle_of_its_work_holds_nothing(database_url, connection):
+    """What it held would wait for a minute; it claims nearly all the time."""
+    await connection.execute(
+        "INSERT INTO runbell.run_requests (sensor_name, event_id, ordinal, target, job_name) "
+        "SELECT 's', n, 0, 'simulated', 'etl' FROM generate_series(1, 3000) AS n"
+    )
+    settings = {"RUNBELL_DATABASE_URL": database_url, "RUNBELL_LOG_FORMAT": "json"}
+    for _ in range(3):
+        with started("launch", "simulated", **settings) as process:
+            for _ in range(40):
+                process.until("run_launched")
+            process.signal(15)
+            assert process.end().code == 0
+
+    left = await connection.fetch("SELECT state, count(*) FROM runbell.run_requests GROUP BY state ORDER BY state")
+    assert [row["state"] for row in left] == ["launched", "pending"]
+
+
 async def test_a_launcher_beside_a_daemon_that_fails_is_started_again(database_url, tmp_path, monkeypatch):
     monkeypatch.setattr(serving_launcher, "AGAIN_SECONDS", 0.05)
     headers = tmp_path / "headers"
